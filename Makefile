@@ -1,0 +1,75 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+export BENTOML_DO_NOT_TRACK := True
+
+PYTHON ?= python3
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 3000
+SCALER ?= artifacts/model-scaler.pkl
+MODEL ?= artifacts/svc.onnx
+HORIZON ?= 4
+
+BIN := $(VENV)/bin
+
+.PHONY: help serve test check train import evaluate bento loadtest lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
+
+# The lock files form a chain, each a superset of the one before. A stamp marks what .venv holds;
+# a larger set satisfies every target that needs a smaller one.
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/development: requirements/development.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $(VENV)/import $(VENV)/training $@
+
+$(VENV)/training: requirements/training.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $(VENV)/import $@
+
+$(VENV)/import: requirements/import.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+serve: $(VENV)/import ## serve on http://127.0.0.1:3000 (HOST=…, PORT=…)
+	$(BIN)/python train_import.py import --if-missing
+	exec $(BIN)/bentoml serve . --host $(HOST) --port $(PORT)
+
+test: $(VENV)/development ## run every test (ARGS=… for pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/development ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+train: $(VENV)/training ## train on DATA=FILE.csv (default: New York, 2013) and write artifacts/
+	$(BIN)/python train_import.py train --horizon $(HORIZON) $(if $(DATA),--data $(DATA))
+
+import: $(VENV)/import ## import SCALER=FILE.pkl MODEL=FILE.onnx into the model store
+	$(BIN)/python train_import.py import --scaler $(SCALER) --model $(MODEL)
+
+evaluate: $(VENV)/training ## verify SCALER=… MODEL=… on DATA=FILE.csv
+	$(BIN)/python train_import.py evaluate --data $(DATA) --scaler $(SCALER) --model $(MODEL)
+
+bento: $(VENV)/import ## build the Bento from the latest models in the store
+	$(BIN)/python train_import.py import --if-missing
+	$(BIN)/bentoml build
+
+loadtest: $(VENV)/development ## start a service, load it with Locust for 20 s, stop it
+	$(BIN)/python -m loadtest.run
+
+lock: ## pin requirements/*.lock anew from pyproject.toml (names, versions and hashes only)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" --no-emit-package rain-forecast pyproject.toml -o requirements/serving.lock
+	for set in import training development; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" --no-emit-package rain-forecast pyproject.toml --extra $$set -c requirements/serving.lock -o requirements/$$set.lock; \
+	done
+
+clean: ## remove .venv and what builds and tests left
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,60 @@
+"""The API: ``POST /predict`` takes one hour's observations and answers whether rain is coming."""
+
+from __future__ import annotations
+
+import logging
+
+import bentoml
+from bentoml.exceptions import ServiceUnavailable
+
+from weather.batching import BatchedForecast, Observation
+from weather.classifier import Classifier
+from weather.limits import BodyLimits
+from weather.loading import NotServable, load
+from weather.pages import pages
+from weather.problems import ErrorShape, client_fault
+from weather.settings import CONFIGURATION, MAX_BATCH_SIZE, MAX_LATENCY_MS
+from weather.tags import CLASSIFIER, SCALER
+from weather.variables import Forecast, WeatherVariables
+
+log = logging.getLogger("bentoml.weather")
+
+# BentoML logs a traceback for every refused request; see client_fault.
+logging.getLogger("bentoml._internal.server.http_app").addFilter(client_fault)
+
+
+@bentoml.service(name="rain_forecast", **CONFIGURATION)
+@bentoml.asgi_app(pages, path="/")
+class RainForecast:
+    """Will it rain within the next hours? Seven surface observations in, a forecast out."""
+
+    # Class attributes, so that `bentoml build` packs both models into the Bento.
+    scaler = bentoml.models.BentoModel(f"{SCALER}:latest")
+    model = bentoml.models.BentoModel(f"{CLASSIFIER}:latest")
+
+    def __init__(self) -> None:
+        self.classifier: Classifier | None = None
+        try:
+            self.classifier = load(self.scaler, self.model)
+        except NotServable as reason:
+            log.error("Not ready, and will not be: %s", reason)
+
+    @bentoml.api(  # type: ignore[untyped-decorator]
+        batchable=True,
+        max_batch_size=MAX_BATCH_SIZE,
+        max_latency_ms=MAX_LATENCY_MS,
+        input_spec=Observation,
+        output_spec=BatchedForecast,
+    )
+    async def predict(self, observations: list[WeatherVariables]) -> list[Forecast]:
+        """Forecast rain from one hour's observations; concurrent requests share a batch."""
+        if self.classifier is None:
+            raise ServiceUnavailable("the model failed its start-up check")
+        return self.classifier.forecast(observations)
+
+    async def __is_ready__(self) -> bool:
+        return self.classifier is not None
+
+
+for middleware in (ErrorShape, BodyLimits):  # the first is the outermost
+    RainForecast.add_asgi_middleware(middleware)  # type: ignore[attr-defined]

@@ -1,0 +1,79 @@
+"""The compiled graph, run: raw observations in, decisions and probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from weather.variables import FEATURES, Forecast, WeatherVariables
+
+INPUT = "observations"
+RAIN = "rain"
+PROBABILITY = "probability"
+
+
+_features = attrgetter(*FEATURES)
+
+
+def session(model: bytes) -> onnxruntime.InferenceSession:
+    """One thread: more were slower at every batch size (DESIGN, measured), and one worker has
+    one core.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+class Classifier:
+    """Scaler, classifier, calibration and threshold in one ONNX graph (see ``compiler``)."""
+
+    def __init__(self, model: bytes) -> None:
+        self._session = session(model)
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the model carries a calibrated probability."""
+        return PROBABILITY in self._outputs
+
+    def __call__(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
+        """Forecast n hours.
+
+        ``rows`` is float32[n, 7] in the contract's units and order, unscaled. Returns the
+        decision, bool[n], and the probability of rain, float32[n], or None if uncalibrated.
+        """
+        answers = self._session.run(self._outputs, {INPUT: rows})
+        return answers[0], answers[1] if len(answers) > 1 else None
+
+    def forecast(self, observations: Sequence[WeatherVariables]) -> list[Forecast]:
+        """One forecast for each observation, in order; probabilities to six decimals."""
+        rain, probability = self(np.array([_features(o) for o in observations], np.float32))
+        chances: Sequence[float | None] = [None] * len(observations)
+        if probability is not None:
+            chances = probability.astype(np.float64).round(6).tolist()
+        return [
+            Forecast(prediction="Rain" if wet else "No_Rain", probability=chance)
+            for wet, chance in zip(rain.tolist(), chances, strict=True)
+        ]
+
+
+def golden_faults(classifier: Classifier, golden: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Recompute the manifest's golden rows; one sentence for each that comes out otherwise.
+
+    Probabilities may differ by 1e-4: other processors and library versions round otherwise.
+    """
+    faults = []
+    for number, row in enumerate(golden):
+        forecast = classifier.forecast([WeatherVariables(**row["observation"])])[0]
+        if forecast.prediction != row["prediction"]:
+            faults.append(f"golden row {number}: {forecast.prediction} is not {row['prediction']}")
+        elif forecast.probability is None or not abs(forecast.probability - row["probability"]) <= 1e-4:
+            faults.append(f"golden row {number}: {forecast.probability} is not {row['probability']}")
+    return faults

@@ -1,0 +1,163 @@
+"""The typed contract: seven surface observations in, one forecast out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from weather.problems import Fault
+
+FINITE = {"strict": True, "allow_inf_nan": False}
+
+
+class WeatherVariables(BaseModel):
+    """One hour's surface observations at one place.
+
+    Strict: JSON numbers only, every field required, unknown fields refused. The limits are the
+    world records with a margin (WMO: -89.2/56.7 degC, 870/1083.8 hPa, gust 408 km/h), so that a
+    dead sensor's 0 mbar is refused and no real weather is.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "example": {
+                "temp_c": 8.75,
+                "humidity": 0.83,
+                "wind_speed_kmph": 14.3,
+                "wind_bearing_degree": 250,
+                "visibility_km": 15.8,
+                "pressure_millibars": 1016.5,
+                "current_weather_condition": 1,
+            }
+        },
+    )
+
+    temp_c: Annotated[
+        float,
+        Field(ge=-90, le=60, **FINITE, description="air temperature", json_schema_extra={"unit": "°C"}),
+    ]
+    humidity: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            **FINITE,
+            description="relative humidity as a fraction (65 % is 0.65)",
+            json_schema_extra={"unit": "1"},
+        ),
+    ]
+    wind_speed_kmph: Annotated[
+        float, Field(ge=0, le=410, **FINITE, description="wind speed", json_schema_extra={"unit": "km/h"})
+    ]
+    wind_bearing_degree: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=360,
+            **FINITE,
+            description="direction the wind comes from",
+            json_schema_extra={"unit": "degree"},
+        ),
+    ]
+    visibility_km: Annotated[
+        float,
+        Field(ge=0, le=100, **FINITE, description="horizontal visibility", json_schema_extra={"unit": "km"}),
+    ]
+    pressure_millibars: Annotated[
+        float,
+        Field(
+            ge=860,
+            le=1090,
+            **FINITE,
+            description="pressure at mean sea level",
+            json_schema_extra={"unit": "mbar"},
+        ),
+    ]
+    current_weather_condition: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            **FINITE,
+            description="1 when it is raining now, else 0",
+            json_schema_extra={"unit": "1"},
+        ),
+    ]
+
+
+class Forecast(BaseModel):
+    """Whether rain is coming within the model's horizon."""
+
+    model_config = ConfigDict(
+        frozen=True, json_schema_extra={"example": {"prediction": "Rain", "probability": 0.83}}
+    )
+
+    prediction: Literal["Rain", "No_Rain"] = Field(
+        description="the model's decision at its own threshold, which need not be 0.5"
+    )
+    probability: float | None = Field(
+        ge=0,
+        le=1,
+        description="calibrated chance of rain; null when the imported model carries no calibration",
+    )
+
+
+FEATURES: tuple[str, ...] = tuple(WeatherVariables.model_fields)
+"""The model's input columns, in the order of the request contract."""
+
+
+def _limits(name: str) -> tuple[float, float]:
+    bounds = {type(m).__name__: m for m in WeatherVariables.model_fields[name].metadata}
+    return float(bounds["Ge"].ge), float(bounds["Le"].le)
+
+
+LIMITS: dict[str, tuple[float, float]] = {name: _limits(name) for name in FEATURES}
+"""The accepted range of each feature, both ends inclusive, in its unit."""
+
+
+def _unit(name: str) -> str:
+    extra: Any = WeatherVariables.model_fields[name].json_schema_extra
+    return str(extra["unit"])
+
+
+UNITS: dict[str, str] = {name: _unit(name) for name in FEATURES}
+"""The unit of each feature; ``1`` for a dimensionless one."""
+
+
+def _accepted(name: str) -> str:
+    low, high = LIMITS[name]
+    unit = "" if UNITS[name] == "1" else f" {UNITS[name]}"
+    if name == "humidity":
+        return "a fraction from 0 to 1, not a percentage (65 % is 0.65)"
+    return f"a number from {low:g} to {high:g}{unit}"
+
+
+def faults(error: ValidationError, *prefix: str | int) -> list[Fault]:
+    """Every fault of a refused record, each naming its field and the accepted range.
+
+    ``prefix`` is put before each location, e.g. ``("observations", 3)``. Values are not echoed;
+    an unknown field's name is, cut to 64 characters.
+    """
+    found: list[Fault] = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        kind = item["type"]
+        name = str(item["loc"][0])[:64] if item["loc"] else ""
+        if kind == "json_invalid":
+            message = "the body is not valid JSON"
+        elif kind == "extra_forbidden":
+            message = f"{name} is not a known field; the fields are {', '.join(FEATURES)}"
+        elif not name:
+            message = f"expected one flat JSON object with the fields {', '.join(FEATURES)}"
+        elif kind == "missing":
+            message = f"{name} is missing: give {_accepted(name)}"
+        elif kind in ("less_than_equal", "greater_than_equal"):
+            message = f"{name} is out of range: give {_accepted(name)}"
+        elif kind == "finite_number":
+            message = f"{name} is not a finite number: give {_accepted(name)}"
+        else:
+            message = f"{name} is not a JSON number: give {_accepted(name)}"
+        found.append(Fault(loc=[*prefix, *([name] if name else [])], msg=message, type=kind))
+    return found
