@@ -6,20 +6,9 @@ Closed loop: each user waits for its answer before it asks again. Run it with
 
 from __future__ import annotations
 
-import json
-import random
-from pathlib import Path
-
 from locust import FastHttpUser, between, task
 
-MANIFEST = json.loads((Path(__file__).parent.parent / "artifacts" / "manifest.json").read_text())
-
-
-def observation() -> dict[str, float]:
-    """A valid observation, drawn evenly from the range that each feature had in training."""
-    drawn = {f["name"]: round(random.uniform(f["minimum"], f["maximum"]), 2) for f in MANIFEST["features"]}
-    drawn["current_weather_condition"] = float(random.random() < 0.1)
-    return drawn
+from loadtest.stations import observation
 
 
 def fault(answer: object) -> str:

@@ -193,8 +193,8 @@ def read_scaler(path: Path) -> Scaler:
     for name in ("mean_", "scale_"):
         if name not in state:
             raise BadArtifact(f"{path} holds a StandardScaler that was never fitted ({name} is missing)")
-    mean = _vector(state["mean_"], f"{path}: mean_")
-    scale = _vector(state["scale_"], f"{path}: scale_")
+    mean = _vector(state["mean_"], f"{path}: mean_") if state.get("with_mean", True) else None
+    scale = _vector(state["scale_"], f"{path}: scale_") if state.get("with_std", True) else None
     size = next((len(v) for v in (mean, scale) if v is not None), len(FEATURES))
     mean = np.zeros(size) if mean is None else mean
     scale = np.ones(size) if scale is None else scale

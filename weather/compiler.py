@@ -317,7 +317,8 @@ def _rbf(
     support vector the terms are large and exp() of them is 0 whatever the rounding.
     """
     centre = vectors.mean(axis=0)
-    s = vectors - centre
+    order = _interleaved(vectors - centre, coefficients)
+    s, coefficients = (vectors - centre)[order], coefficients[order]
     weights = np.concatenate([2 * gamma * s.T, np.full((1, len(s)), -gamma)])
     nodes = [
         helper.make_node("Sub", [z, f"{prefix}/centre"], [f"{prefix}/z"]),
@@ -339,6 +340,20 @@ def _rbf(
         _constant(f"{prefix}/rho", np.array([rho])),
     ]
     return nodes, constants
+
+
+def _interleaved(s: NDArray[Any], coefficients: NDArray[Any]) -> NDArray[np.int64]:
+    """An order of the support vectors in which the sum of a_i k_i stays small on its way.
+
+    An SVM lists one class, then the other: in float32 the sum climbs to thousands and comes down
+    again, and 1e-3 of the decision value is lost. With neighbours of opposite sign side by side,
+    both classes walked along the first principal component, 2e-5 is (measured, 3,746 vectors).
+    """
+    along = s @ np.linalg.svd(s, full_matrices=False)[2][0]
+    place = np.empty(len(s))
+    for mask in (coefficients > 0, coefficients <= 0):
+        place[mask] = np.argsort(np.argsort(along[mask])) / max(mask.sum(), 1)
+    return np.argsort(place, kind="stable")
 
 
 def _linear(

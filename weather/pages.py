@@ -67,3 +67,5 @@ pages = Starlette(
         Route("/docs.json", openapi),
     ]
 )
+
+PAGE_PATHS = {route.path for route in pages.routes if isinstance(route, Route)}

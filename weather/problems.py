@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-KEPT_HEADERS = ("allow", "retry-after", "www-authenticate", "x-bentoml-request-id", "connection")
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 SENTENCES: dict[int, str] = {
     404: "there is nothing at this path; POST /predict forecasts and GET /docs explains",
     405: "this path does not take that method; the Allow header says which it takes",
-    429: "too many requests at once; try again after the seconds in Retry-After",
     500: "the service failed to answer; the fault is in its log",
-    503: "the service is not ready or is overloaded; try again",
-    504: "the forecast took longer than the service's timeout",
+    503: "the service is not ready or is overloaded; try again after the seconds in Retry-After",
+    504: "there was no forecast within the service's timeout",
 }
+
+RETRY_HEADERS: dict[int, dict[str, str]] = {503: {"Retry-After": "1"}}
 
 
 @dataclass(frozen=True)
@@ -31,35 +30,22 @@ class Fault:
     type: str
 
 
-@dataclass
 class Problem(Exception):
-    """A request that can't be answered. Raised anywhere below ``ErrorShape``."""
+    """A request that can't be answered: a status, one sentence, and the faults if there are any."""
 
-    status: int
-    error: str
-    detail: Sequence[Fault] = field(default_factory=tuple)
+    def __init__(self, status: int, error: str = "", detail: Sequence[Fault] = ()) -> None:
+        self.status = status
+        self.error = error or SENTENCES.get(status) or HTTPStatus(status).phrase.lower()
+        self.detail = detail
+        super().__init__(self.error)
 
-    def body(self) -> bytes:
-        """The JSON that clients see, UTF-8."""
-        return json.dumps(
-            {"error": self.error, "detail": [asdict(f) for f in self.detail]}, ensure_ascii=False
-        ).encode()
-
-    async def send(self, send: Send, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-        """Answer with this problem; ``headers`` are added to type and length."""
-        body = self.body()
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status,
-                "headers": [
-                    (b"content-type", b"application/json"),
-                    (b"content-length", str(len(body)).encode()),
-                    *headers,
-                ],
-            }
+    def response(self, headers: Mapping[str, str] | None = None) -> Response:
+        """What clients see; ``headers`` are added."""
+        return JSONResponse(
+            {"error": self.error, "detail": [asdict(fault) for fault in self.detail]},
+            self.status,
+            {**RETRY_HEADERS.get(self.status, {}), **(headers or {})},
         )
-        await send({"type": "http.response.body", "body": body})
 
 
 def refusal(faults: Sequence[Fault]) -> Problem:
@@ -68,55 +54,12 @@ def refusal(faults: Sequence[Fault]) -> Problem:
     return Problem(400, faults[0].msg + (f" (and {more} more)" if more else ""), faults)
 
 
-class ErrorShape:
-    """ASGI middleware: gives every answer of status 400 and above the one error shape.
-
-    BentoML answers plain text for 404 and 405, a JSON array for its own exceptions and several
-    objects elsewhere, and its endpoint wrapper turns any exception that it does not know into a
-    500. So a ``Problem`` on its way up is noted in the request's scope (see ``noted``) and the
-    answer that BentoML makes of it is replaced here.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        replacing = False
-
-        async def shaped(message: Message) -> None:
-            nonlocal replacing
-            if message["type"] == "http.response.start" and message["status"] >= 400:
-                replacing = True
-                kept = [h for h in message.get("headers", ()) if h[0].decode() in KEPT_HEADERS]
-                await _problem(scope, message["status"]).send(send, kept)
-            elif not replacing:
-                await send(message)
-
-        try:
-            await self.app(scope, receive, shaped)
-        except Problem as problem:
-            await problem.send(send)
+def http_problem(_: Request, error: Exception) -> Response:
+    """Starlette's handler for its own 404, 405 and the probes' 503; the Allow header stays."""
+    assert isinstance(error, HTTPException)
+    return Problem(error.status_code).response(error.headers)
 
 
-def noted(scope: Scope, problem: Problem) -> Problem:
-    """Leave ``problem`` where ``ErrorShape`` finds it; returned so that it can be raised."""
-    scope["weather.problem"] = problem
-    return problem
-
-
-def _problem(scope: Scope, status: int) -> Problem:
-    problem: Problem | None = scope.get("weather.problem")
-    if problem is not None:
-        return problem
-    return Problem(status, SENTENCES.get(status, HTTPStatus(status).phrase.lower()))
-
-
-def client_fault(record: logging.LogRecord) -> bool:
-    """A log filter: False for the traceback BentoML writes when a client's request is refused.
-
-    A client must not be able to fill the log with tracebacks; refusals are counted in /metrics.
-    """
-    return not (record.exc_info and isinstance(record.exc_info[1], Problem))
+def unexpected_problem(_: Request, __: Exception) -> Response:
+    """Starlette's handler for what nobody caught; it raises the error again, for the log."""
+    return Problem(500).response()

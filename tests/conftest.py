@@ -1,0 +1,86 @@
+"""Shared parts: the committed artifacts in a temporary model store, and the real server on them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+os.environ["BENTOML_DO_NOT_TRACK"] = "True"
+
+from loadtest.serving import PROJECT, served
+from weather.artifacts import Artifacts, Manifest, read
+from weather.classifier import Classifier
+from weather.compiler import compile_pair
+
+SCALER = PROJECT / "artifacts" / "model-scaler.pkl"
+MODEL = PROJECT / "artifacts" / "svc.onnx"
+
+EXAMPLE: dict[str, float] = {
+    "temp_c": 8.75,
+    "humidity": 0.83,
+    "wind_speed_kmph": 14.3,
+    "wind_bearing_degree": 250,
+    "visibility_km": 15.8,
+    "pressure_millibars": 1016.5,
+    "current_weather_condition": 1,
+}
+
+
+def run_cli(
+    *arguments: str | Path, home: Path | None = None, cwd: Path = PROJECT
+) -> subprocess.CompletedProcess[str]:
+    """``python train_import.py ARGUMENTS`` as a user runs it."""
+    environment = {**os.environ, "BENTOML_HOME": str(home)} if home else dict(os.environ)
+    return subprocess.run(
+        [sys.executable, PROJECT / "train_import.py", *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def bentoml_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model store of the tests' own, with the committed artifacts imported."""
+    home = tmp_path_factory.mktemp("bentoml")
+    done = run_cli("import", home=home)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture(scope="session")
+def url(bentoml_home: Path) -> Iterator[str]:
+    """The address of a running service."""
+    with served(bentoml_home) as address:
+        yield address
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=30) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Artifacts:
+    return read(SCALER, MODEL)
+
+
+@pytest.fixture(scope="session")
+def manifest(artifacts: Artifacts) -> Manifest:
+    assert artifacts.manifest is not None
+    return artifacts.manifest
+
+
+@pytest.fixture(scope="session")
+def classifier(artifacts: Artifacts) -> Classifier:
+    return Classifier(compile_pair(artifacts).model)

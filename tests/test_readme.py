@@ -1,0 +1,40 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+from loadtest.serving import PROJECT
+from weather.variables import FEATURES, LIMITS, UNITS
+
+README = (PROJECT / "README.md").read_text()
+
+
+def test_the_example_request_gets_the_answer_that_is_shown(url: str) -> None:
+    shown = re.search(r"```console\n\$ (curl.*?)\n(\{.*?\})\n```", README, re.DOTALL)
+    assert shown
+    command = shown[1].replace("http://127.0.0.1:3000", url)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(done.stdout) == json.loads(shown[2])
+
+
+def test_the_field_table_is_the_contract() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| .* \| (\S+) … (\S+) \|$", README, re.MULTILINE)
+    assert [row[0] for row in rows] == list(FEATURES)
+    for name, unit, low, high in rows:
+        assert unit == UNITS[name]
+        assert (float(low.replace("−", "-")), float(high)) == LIMITS[name]
+
+
+def test_every_file_that_is_named_exists_and_every_target_too() -> None:
+    for path in re.findall(r"`((?:weather|tests|loadtest|requirements|artifacts)/[\w./-]+)`", README):
+        assert (PROJECT / path).exists(), path
+    makefile = (PROJECT / "Makefile").read_text()
+    for target in set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_it_stays_short() -> None:
+    assert len(README.splitlines()) < 250

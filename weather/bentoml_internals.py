@@ -1,0 +1,234 @@
+"""Every touch of BentoML's private parts, in one place; made for the version pinned in pyproject.
+
+BentoML's ``service(service_class=…)`` is public, and so one may subclass the service and the
+factory that builds its ASGI app. Nothing in BentoML's modules is patched.
+``tests/test_bentoml_internals.py`` fails loudly when an upgrade changes what is relied on here.
+
+The figures beside the tunings are the share of throughput at 32 connections that is lost without
+each, from ``make bench`` (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
+from typing import Any
+
+from _bentoml_impl.server.app import ServiceAppFactory
+from _bentoml_sdk import Service
+from _bentoml_sdk.io_models import IODescriptor
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.context import server_context
+from bentoml._internal.marshal.dispatcher import Optimizer
+from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
+from bentoml._internal.server.http.traffic import TimeoutMiddleware
+from bentoml._internal.server.http_app import log_exception
+from bentoml.exceptions import BentoMLException
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from weather.deadline import Deadline
+from weather.pages import PAGE_PATHS
+from weather.problems import Problem, http_problem, unexpected_problem
+
+__all__ = ["IODescriptor", "LeanApp", "LeanService"]
+
+
+class LeanService(Service[Any]):  # type: ignore[misc]
+    """A BentoML service whose app is built by ``LeanApp``."""
+
+    def to_asgi(self, is_main: bool = True) -> Starlette:
+        """As in BentoML, but for the factory."""
+        self.inject_config()
+        return LeanApp(self, is_main=is_main)()
+
+
+class LeanApp(ServiceAppFactory):  # type: ignore[misc]
+    """BentoML's app with a shorter way from request to dispatcher and one error shape."""
+
+    def __call__(self) -> Starlette:
+        """The app, with every error that Starlette makes in the one shape."""
+        app: Starlette = super().__call__()
+        app.add_exception_handler(HTTPException, http_problem)
+        app.add_exception_handler(Exception, unexpected_problem)
+        return app
+
+    @property
+    def middlewares(self) -> list[Middleware]:
+        """BentoML's, with cheaper ones in the place of three."""
+        return [lean for middleware in super().middlewares for lean in self.lean(middleware)]
+
+    def lean(self, middleware: Middleware) -> list[Middleware]:
+        """What takes the place of one of BentoML's middlewares."""
+        kind: Any = middleware.cls
+        if kind is TimeoutMiddleware:
+            # BentoML's starts a task and leaves a timer behind for each request.
+            return [Middleware(Deadline, seconds=self.timeout)]
+        if kind is RunnerTrafficMetricsMiddleware:
+            # BentoML's looks up five labelled series by keyword for each request.
+            paths = {route.path for route in self.routes if isinstance(route, Route)}
+            traffic: Any = Traffic
+            return [Middleware(traffic, paths=paths | PAGE_PATHS, **middleware.kwargs)]
+        if kind is OpenTelemetryMiddleware and not tracing():
+            # BentoML's builds a span for each request even if nobody collects spans.
+            return []
+        return [middleware]
+
+    async def create_instance(self, app: Starlette) -> None:
+        """Make the service, then for each batchable method a queue, once."""
+        await super().create_instance(app)
+        self.queues = {name: self.queue(name) for name in self.dispatchers}
+
+    def queue(self, name: str) -> Callable[[Any], Awaitable[Any]]:
+        """Through BentoML's dispatcher to the method; takes one item, gives its result.
+
+        BentoML's way there wraps the dispatcher anew and looks the method up by a descriptor that
+        inspects its signature, for each request.
+        """
+        dispatcher = self.dispatchers[name]
+        dispatcher.get_batch_size = _one
+        dispatcher.optimizer = NeverWait(dispatcher.max_latency)
+        method = self.service.apis[name].func
+        instance = self._service_instance
+        batch_size = None
+        if self.enable_metrics:
+            batch_size = self.adaptive_batch_size_hist.labels(
+                runner_name=self.service.name,
+                worker_index=server_context.worker_index,
+                method_name=name,
+                service_version=server_context.bento_version,
+                service_name=server_context.bento_name,
+            )
+
+        async def batch(items: Sequence[Any]) -> Sequence[Any]:
+            if batch_size is not None:
+                batch_size.observe(len(items))
+            results: Sequence[Any] = await method(instance, items)
+            return results
+
+        dispatcher.callback = batch
+        controller = asyncio.get_running_loop().create_task(dispatcher.controller())
+        dispatcher._controller = controller
+
+        async def ask(item: Any) -> Any:
+            try:
+                result = await dispatcher.inbound_call(item)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise  # the request itself was cancelled
+                raise Problem(503) from None  # the dispatcher gave the item up
+            if isinstance(result, Exception):
+                raise result
+            return result
+
+        return ask
+
+    async def api_endpoint_wrapper(self, name: str, request: Request) -> Response:
+        """Answer, or give the one error shape."""
+        try:
+            return await self.api_endpoint(name, request)
+        except Problem as problem:
+            return problem.response()
+        except BentoMLException as error:
+            log_exception(request)
+            return Problem(error.error_code.value).response()
+        except Exception:
+            log_exception(request)
+            return Problem(500).response()
+
+    async def api_endpoint(self, name: str, request: Request) -> Response:
+        """For a batchable method: parse, wait for the batch, answer."""
+        queue = self.queues.get(name)
+        if queue is None:
+            answer: Response = await super().api_endpoint(name, request)
+            return answer
+        method = self.service.apis[name]
+        item = await method.input_spec.from_http_request(request, None)
+        response: Response = await method.output_spec.to_http_response(await queue(item), None)
+        return response
+
+
+class Traffic(RunnerTrafficMetricsMiddleware):
+    """BentoML's request metrics, with the labelled series looked up once and kept.
+
+    A path that the service does not have counts as ``other``: a scan for paths must not make new
+    series without end.
+    """
+
+    def __init__(self, app: ASGIApp, *, paths: set[str], **options: Any) -> None:
+        super().__init__(app, **options)
+        self.paths = paths
+        self.series: dict[tuple[Any, ...], Any] = {}
+
+    def of(self, family: str, **labels: Any) -> Any:
+        """The series of a family (an attribute that BentoML's ``_setup`` makes)."""
+        key = (family, *labels.values())
+        found = self.series.get(key)
+        if found is None:
+            if not self._is_setup:
+                self._setup()
+            found = self.series[key] = getattr(self, family).labels(
+                service_name=server_context.bento_name,
+                service_version=server_context.bento_version,
+                runner_name=server_context.service_name,
+                **labels,
+            )
+        return found
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] == "/metrics":
+            await self.app(scope, receive, send)
+            return
+        endpoint = scope["path"] if scope["path"] in self.paths else "other"
+        status = 500
+
+        async def noticed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        if endpoint not in self.skip_paths:
+            self.of("metrics_last_request_timestamp").set_to_current_time()
+        in_progress = self.of("metrics_request_in_progress", endpoint=endpoint)
+        in_progress.inc()
+        start = perf_counter()
+        try:
+            await self.app(scope, receive, noticed)
+        finally:
+            seconds = perf_counter() - start
+            in_progress.dec()
+            self.of("metrics_request_total", endpoint=endpoint, http_response_code=status).inc()
+            self.of("metrics_request_duration", endpoint=endpoint, http_response_code=status).observe(seconds)
+
+
+class NeverWait(Optimizer):
+    """Lets the dispatcher send what is queued as soon as the classifier is free.
+
+    BentoML's optimizer holds requests back for as long as earlier ones have waited, hoping for a
+    larger batch; after a busy spell a lone client then waits milliseconds for a forecast of 50
+    microseconds. Batches form all the same, of what arrives while the one before is computed.
+    """
+
+    def trigger_refresh(self) -> None:
+        """Learn how long batches take, as BentoML does, and forget how long requests waited."""
+        super().trigger_refresh()
+        self.wait = 0
+
+
+def _one(_: object) -> int:
+    """Each item is one row."""
+    return 1
+
+
+def tracing() -> bool:
+    """Whether a trace exporter is configured."""
+    return BentoMLContainer.config.tracing.exporter_type.get() is not None
