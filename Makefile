@@ -65,11 +65,15 @@ bento: $(VENV)/import ## build the Bento from the latest models in the store
 loadtest: $(VENV)/development ## start a service, load it with Locust for 20 s, stop it
 	$(BIN)/python -m loadtest.run
 
-lock: ## pin requirements/*.lock anew from pyproject.toml (names, versions and hashes only)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" --no-emit-package rain-forecast pyproject.toml -o requirements/serving.lock
-	for set in import training development; do \
-	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" --no-emit-package rain-forecast pyproject.toml --extra $$set -c requirements/serving.lock -o requirements/$$set.lock; \
+COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" --no-emit-package rain-forecast
+
+lock: ## pin requirements/*.lock anew from pyproject.toml (names, versions and hashes only; needs uv)
+	$(COMPILE) pyproject.toml -o requirements/serving.lock
+	for set in import training development benchmarks; do \
+	  $(COMPILE) pyproject.toml --extra $$set -c requirements/serving.lock -o requirements/$$set.lock; \
 	done
+	$(COMPILE) --group mlserver -o requirements/mlserver.lock
 
 clean: ## remove .venv and what builds and tests left
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What else one could have written, each in its best configuration."""

@@ -1,0 +1,45 @@
+"""BentoML's documented way to single records with batching: a wrapper service before a batching
+one, each in a process of its own. With the tunings that need no subclass.
+"""
+
+import bentoml
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.peers.model import compiled_classifier
+from weather.variables import Forecast, WeatherVariables
+
+TUNED = {
+    "workers": 1,
+    "logging": {"access": {"enabled": False}},
+    "tracing": {"excluded_urls": "/.*"},
+}
+
+
+@bentoml.service(name="batching", **TUNED)  # type: ignore[arg-type]
+class Batching:
+    """The classifier, batched."""
+
+    def __init__(self) -> None:
+        self.classifier = compiled_classifier()
+
+    @bentoml.api(batchable=True, max_batch_size=256, max_latency_ms=1000)  # type: ignore[untyped-decorator]
+    async def classify(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Rows in, rain and probability out."""
+        rain, probability = self.classifier(np.asarray(rows, np.float32))
+        assert probability is not None
+        return np.stack([rain.astype(np.float32), probability], axis=1)
+
+
+@bentoml.service(name="wrapper", **TUNED)  # type: ignore[arg-type]
+class Wrapper:
+    """The typed single record."""
+
+    batching = bentoml.depends(Batching)
+
+    @bentoml.api(input_spec=WeatherVariables)  # type: ignore[untyped-decorator]
+    async def predict(self, **observation: float) -> Forecast:
+        """One row as a batch of one."""
+        row = np.array([list(observation.values())], np.float32)
+        ((rain, probability),) = await self.batching.to_async.classify(row)  # type: ignore[attr-defined]
+        return Forecast(prediction="Rain" if rain else "No_Rain", probability=float(probability))

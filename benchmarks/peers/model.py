@@ -1,0 +1,20 @@
+"""The committed model as the peers use it."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+from weather.artifacts import MODEL_FILE, SCALER_FILE, read
+from weather.classifier import Classifier
+from weather.compiler import compile_pair
+
+ARTIFACTS = Path(__file__).parent.parent.parent / "artifacts"
+
+
+def compiled_classifier() -> Classifier:
+    """The compiled graph, the same that our service runs, with the heap frozen behind it."""
+    classifier = Classifier(compile_pair(read(ARTIFACTS / SCALER_FILE, ARTIFACTS / MODEL_FILE)).model)
+    gc.collect()
+    gc.freeze()
+    return classifier
