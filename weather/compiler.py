@@ -60,7 +60,11 @@ def compile_pair(artifacts: Artifacts) -> Compiled:
     calibrated = expected.probability is not None
     rewritten = onnx.ModelProto()
     rewritten.CopyFrom(original)
-    notes = [note for node in list(rewritten.graph.node) for note in _rewrite(rewritten.graph, node)]
+    notes = [
+        note
+        for node in list(rewritten.graph.node)
+        for note in _rewrite(rewritten.graph, node, artifacts.scaler)
+    ]
     complaint = ""
     for body in (rewritten, original):
         graph = _joined(artifacts.scaler, body, calibrated)
@@ -209,31 +213,28 @@ def _joined(scaler: Scaler, body: onnx.ModelProto, calibrated: bool) -> bytes:
         helper.make_node("Div", ["scaler/centred", "scaler/scale"], [graph.input[0].name]),
     ]
     after = [
-        helper.make_node("Cast", [label], ["label/float"], to=TensorProto.FLOAT),
-        helper.make_node("Reshape", ["label/float", "flat"], ["label/flat"]),
-        helper.make_node("Greater", ["label/flat", "half"], [RAIN]),
+        helper.make_node("Cast", [label], ["label/bool"], to=TensorProto.BOOL),
+        helper.make_node("Reshape", ["label/bool", "flat"], [RAIN]),
     ]
     constants = [
         _constant("scaler/mean", scaler.mean),
         _constant("scaler/scale", scaler.scale),
-        _constant("half", np.array(0.5)),
         numpy_helper.from_array(np.array([-1], np.int64), "flat"),
     ]
     outputs = [helper.make_tensor_value_info(RAIN, TensorProto.BOOL, [None])]
     if calibrated:
-        after += [
-            helper.make_node("Gather", [graph.output[1].name, "column"], ["rain/column"], axis=1),
-            helper.make_node("Reshape", ["rain/column", "flat"], [PROBABILITY]),
-        ]
+        after.append(helper.make_node("Gather", [graph.output[1].name, "column"], [PROBABILITY], axis=1))
         constants.append(numpy_helper.from_array(np.array(1, np.int64), "column"))
         outputs.append(helper.make_tensor_value_info(PROBABILITY, TensorProto.FLOAT, [None]))
+    nodes = _needed([*before, *graph.node, *after], {output.name for output in outputs})
+    used = {name for node in nodes for name in node.input}
     joined = helper.make_model(
         helper.make_graph(
-            [*before, *graph.node, *after],
+            nodes,
             "weather",
             [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, len(FEATURES)])],
             outputs,
-            [*constants, *graph.initializer],
+            [t for t in (*constants, *graph.initializer) if t.name in used or _nested(nodes)],
         ),
         opset_imports=body.opset_import,
         ir_version=body.ir_version,
@@ -243,55 +244,65 @@ def _joined(scaler: Scaler, body: onnx.ModelProto, calibrated: bool) -> bytes:
     return bytes(joined.SerializeToString(deterministic=True))
 
 
-def _rewrite(graph: onnx.GraphProto, node: onnx.NodeProto) -> list[str]:
+@dataclass(frozen=True)
+class _Svm:
+    """The sum of an SVM: ``vectors`` float64[m, d], ``coefficients`` float64[m], RBF ``gamma``."""
+
+    vectors: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    gamma: float
+
+
+def _rewrite(graph: onnx.GraphProto, node: onnx.NodeProto, scaler: Scaler) -> list[str]:
     """Put matrix products in the place of ``node`` if it is an SVM with an RBF or linear kernel."""
     if node.op_type != "SVMClassifier":
         return [] if node.op_type not in _HEAVY else [f"{node.op_type} runs as it is, behind the scaler"]
-    svm = _attributes(node)
-    kernel = svm.get("kernel_type", b"LINEAR").decode()
+    attributes = _attributes(node)
+    kernel = attributes.get("kernel_type", b"LINEAR").decode()
     reason = ""
     if kernel not in ("RBF", "LINEAR"):
         reason = f"its kernel is {kernel}"
-    elif svm.get("post_transform", b"NONE") != b"NONE":
-        reason = f"its post_transform is {svm['post_transform'].decode()}"
-    elif len(svm.get("vectors_per_class", ())) != 2 or len(svm.get("classlabels_ints", ())) != 2:
+    elif attributes.get("post_transform", b"NONE") != b"NONE":
+        reason = f"its post_transform is {attributes['post_transform'].decode()}"
+    elif (
+        len(attributes.get("vectors_per_class", ())) != 2 or len(attributes.get("classlabels_ints", ())) != 2
+    ):
         reason = "it is not a support-vector machine of two integer classes"
     if reason:
         return [f"SVMClassifier runs as it is: {reason}"]
-    coefficients = np.array(svm["coefficients"], np.float64)
-    vectors = np.array(svm["support_vectors"], np.float64).reshape(len(coefficients), -1)
-    rho = float(svm["rho"][0])
+    coefficients = np.array(attributes["coefficients"], np.float64)
+    vectors = np.array(attributes["support_vectors"], np.float64).reshape(len(coefficients), -1)
+    svm = _Svm(vectors, coefficients, float(attributes.get("kernel_params", (0,))[0]))
     prefix = f"{node.output[0]}/svm"
-    nodes, constants = (_rbf if kernel == "RBF" else _linear)(
-        node.input[0], prefix, vectors, coefficients, rho, float(svm.get("kernel_params", (0,))[0])
-    )
-    # ONNX Runtime's answer, from its source and seen: scores (-f, f); label the first class
-    # where f > 0. With prob_a the scores are the sigmoid's (p, 1 - p) instead.
+    z, folded = node.input[0], None
+    if kernel == "RBF" and z == graph.input[0].name:
+        z, folded = INPUT, scaler
+    nodes, constants = (_rbf if kernel == "RBF" else _linear)(z, prefix, svm, folded)
+    # ONNX Runtime's answer, from its source and seen: with f the sum and rho, the scores are
+    # (-f, f) and the label is the first class where f > 0. With prob_a the scores are the
+    # sigmoid's (p, 1 - p) instead.
+    rho = float(attributes["rho"][0])
+    slope, offset, squash = np.array([-1.0, 1.0]), np.zeros(2), "Identity"
+    if attributes.get("prob_a"):
+        a, b = float(attributes["prob_a"][0]), float(attributes["prob_b"][0])
+        slope, offset, squash = np.array([-a, a]), np.array([-b, b]), "Sigmoid"
     nodes += [
+        helper.make_node("Gemm", [f"{prefix}/f", f"{prefix}/slope", f"{prefix}/offset"], [f"{prefix}/pair"]),
+        helper.make_node(squash, [f"{prefix}/pair"], [node.output[1]]),
         helper.make_node("Reshape", [f"{prefix}/f", f"{prefix}/flat"], [f"{prefix}/each"]),
-        helper.make_node("Greater", [f"{prefix}/each", f"{prefix}/zero"], [f"{prefix}/first"]),
+        helper.make_node("Greater", [f"{prefix}/each", f"{prefix}/turn"], [f"{prefix}/first"]),
         helper.make_node(
             "Where", [f"{prefix}/first", f"{prefix}/class0", f"{prefix}/class1"], [node.output[0]]
         ),
     ]
-    first, second = svm["classlabels_ints"]
+    first, second = attributes["classlabels_ints"]
     constants += [
+        _constant(f"{prefix}/slope", slope[None]),
+        _constant(f"{prefix}/offset", offset + slope * rho),
+        _constant(f"{prefix}/turn", np.array(-rho)),
         numpy_helper.from_array(np.array([-1], np.int64), f"{prefix}/flat"),
         numpy_helper.from_array(np.array(first, np.int64), f"{prefix}/class0"),
         numpy_helper.from_array(np.array(second, np.int64), f"{prefix}/class1"),
-        _constant(f"{prefix}/zero", np.array(0.0)),
-    ]
-    slope, offset, squash = (-1.0, 1.0), (0.0, 0.0), "Identity"
-    if svm.get("prob_a"):
-        a, b = float(svm["prob_a"][0]), float(svm["prob_b"][0])
-        slope, offset, squash = (-a, a), (-b, b), "Sigmoid"
-    nodes += [
-        helper.make_node("Gemm", [f"{prefix}/f", f"{prefix}/slope", f"{prefix}/offset"], [f"{prefix}/pair"]),
-        helper.make_node(squash, [f"{prefix}/pair"], [node.output[1]]),
-    ]
-    constants += [
-        _constant(f"{prefix}/slope", np.array([slope])),
-        _constant(f"{prefix}/offset", np.array(offset)),
     ]
     at = next(i for i, n in enumerate(graph.node) if n == node)
     rest = [*graph.node[:at], *nodes, *graph.node[at + 1 :]]
@@ -302,42 +313,63 @@ def _rewrite(graph: onnx.GraphProto, node: onnx.NodeProto) -> list[str]:
     return [f"SVMClassifier with {len(coefficients):,} support vectors ({kernel}) runs as matrix products"]
 
 
-_HEAVY = frozenset({"TreeEnsembleClassifier", "TreeEnsemble", "LinearClassifier", "SVMRegressor"})
+def _needed(nodes: list[onnx.NodeProto], wanted: set[str]) -> list[onnx.NodeProto]:
+    """The nodes that ``wanted`` rests on; ONNX Runtime would run the others too, 1 us each."""
+    if _nested(nodes):
+        return nodes  # a subgraph may use any name
+    kept = []
+    for node in reversed(nodes):
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted |= set(node.input)
+    return kept[::-1]
 
-_Parts = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
+
+def _nested(nodes: list[onnx.NodeProto]) -> bool:
+    return any(a.HasField("g") for node in nodes for a in node.attribute)
+
+
+_HEAVY = frozenset({"TreeEnsembleClassifier", "TreeEnsemble", "LinearClassifier", "SVMRegressor"})
 
 
 def _rbf(
-    z: str, prefix: str, vectors: NDArray[Any], coefficients: NDArray[Any], rho: float, gamma: float
-) -> _Parts:
-    """F = sum a_i exp(-g |z - s_i|^2) + rho, with |z - s|^2 = |z|^2 + |s|^2 - 2 z.s in one Gemm.
+    z: str, prefix: str, svm: _Svm, scaler: Scaler | None
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """F = sum a_i exp(-g |z - s_i|^2), with |z - s|^2 = |z|^2 + |s|^2 - 2 z.s as one product.
 
     Everything is taken relative to the support vectors' mean: the three terms cancel where z is
     near s, and float32 keeps 7 digits of each, so both must be small there. Far from every
     support vector the terms are large and exp() of them is 0 whatever the rounding.
+
+    With ``scaler``, ``z`` is the unscaled input: centring and scaling fold into the constants.
+    A small Gemm makes (z, |z|^2, 1), so that the large product needs no second pass for a bias.
     """
-    centre = vectors.mean(axis=0)
-    order = _interleaved(vectors - centre, coefficients)
-    s, coefficients = (vectors - centre)[order], coefficients[order]
-    weights = np.concatenate([2 * gamma * s.T, np.full((1, len(s)), -gamma)])
+    centre = svm.vectors.mean(axis=0)
+    order = _interleaved(svm.vectors - centre, svm.coefficients)
+    s, coefficients = (svm.vectors - centre)[order], svm.coefficients[order]
+    n = s.shape[1]
+    origin, width = centre, np.ones(n)
+    if scaler is not None:
+        origin, width = scaler.mean + centre * scaler.scale, scaler.scale
+    expand = np.zeros((2 * n, n + 2))
+    expand[:n, :n] = np.diag(1 / width)
+    expand[n:, n] = 1 / width**2
+    weights = [2 * svm.gamma * s.T, np.full((1, len(s)), -svm.gamma), -svm.gamma * (s**2).sum(axis=1)[None]]
     nodes = [
-        helper.make_node("Sub", [z, f"{prefix}/centre"], [f"{prefix}/z"]),
-        helper.make_node("Mul", [f"{prefix}/z", f"{prefix}/z"], [f"{prefix}/squares"]),
-        helper.make_node("MatMul", [f"{prefix}/squares", f"{prefix}/ones"], [f"{prefix}/norm"]),
-        helper.make_node("Concat", [f"{prefix}/z", f"{prefix}/norm"], [f"{prefix}/zn"], axis=1),
-        helper.make_node(
-            "Gemm", [f"{prefix}/zn", f"{prefix}/weights", f"{prefix}/norms"], [f"{prefix}/exponent"]
-        ),
+        helper.make_node("Sub", [z, f"{prefix}/origin"], [f"{prefix}/d"]),
+        helper.make_node("Mul", [f"{prefix}/d", f"{prefix}/d"], [f"{prefix}/squares"]),
+        helper.make_node("Concat", [f"{prefix}/d", f"{prefix}/squares"], [f"{prefix}/both"], axis=1),
+        helper.make_node("Gemm", [f"{prefix}/both", f"{prefix}/expand", f"{prefix}/one"], [f"{prefix}/z"]),
+        helper.make_node("MatMul", [f"{prefix}/z", f"{prefix}/weights"], [f"{prefix}/exponent"]),
         helper.make_node("Exp", [f"{prefix}/exponent"], [f"{prefix}/kernel"]),
-        helper.make_node("Gemm", [f"{prefix}/kernel", f"{prefix}/a", f"{prefix}/rho"], [f"{prefix}/f"]),
+        helper.make_node("MatMul", [f"{prefix}/kernel", f"{prefix}/a"], [f"{prefix}/f"]),
     ]
     constants = [
-        _constant(f"{prefix}/centre", centre),
-        _constant(f"{prefix}/ones", np.ones((vectors.shape[1], 1))),
-        _constant(f"{prefix}/weights", weights),
-        _constant(f"{prefix}/norms", -gamma * (s**2).sum(axis=1)),
+        _constant(f"{prefix}/origin", origin),
+        _constant(f"{prefix}/expand", expand),
+        _constant(f"{prefix}/one", np.eye(n + 2)[-1]),
+        _constant(f"{prefix}/weights", np.concatenate(weights)),
         _constant(f"{prefix}/a", coefficients[:, None]),
-        _constant(f"{prefix}/rho", np.array([rho])),
     ]
     return nodes, constants
 
@@ -357,12 +389,11 @@ def _interleaved(s: NDArray[Any], coefficients: NDArray[Any]) -> NDArray[np.int6
 
 
 def _linear(
-    z: str, prefix: str, vectors: NDArray[Any], coefficients: NDArray[Any], rho: float, _: float
-) -> _Parts:
-    """F = z . sum(a_i s_i) + rho: the support vectors of a linear kernel are one weight vector."""
-    nodes = [helper.make_node("Gemm", [z, f"{prefix}/w", f"{prefix}/rho"], [f"{prefix}/f"])]
-    weights = (coefficients @ vectors)[:, None]
-    return nodes, [_constant(f"{prefix}/w", weights), _constant(f"{prefix}/rho", np.array([rho]))]
+    z: str, prefix: str, svm: _Svm, _: Scaler | None
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """F = z . sum(a_i s_i): the support vectors of a linear kernel are one weight vector."""
+    nodes = [helper.make_node("MatMul", [z, f"{prefix}/w"], [f"{prefix}/f"])]
+    return nodes, [_constant(f"{prefix}/w", (svm.coefficients @ svm.vectors)[:, None])]
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""Our service with one tuning undone, the one named in WITHOUT; everything else as it is served."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from _bentoml_impl.server.app import ServiceAppFactory
+from bentoml._internal.marshal.dispatcher import Optimizer
+from starlette.middleware import Middleware
+
+import service
+from benchmarks.peers.model import ARTIFACTS
+from weather import bentoml_internals, compiler
+from weather.artifacts import MODEL_FILE, SCALER_FILE, read
+from weather.batching import Observation, SingleForecast
+from weather.bentoml_internals import LeanApp
+from weather.classifier import Classifier
+
+RainForecast = service.RainForecast
+WITHOUT = os.environ.get("WITHOUT", "")
+
+
+def keep(*kinds: str) -> None:
+    """Leave BentoML's middlewares of these names in their places."""
+    lean = LeanApp.lean
+
+    def partly(self: LeanApp, middleware: Middleware) -> list[Middleware]:
+        return [middleware] if getattr(middleware.cls, "__name__", "") in kinds else lean(self, middleware)
+
+    LeanApp.lean = partly  # type: ignore[method-assign]
+
+
+def bentomls_way() -> None:
+    """A batch of one in, a batch of one out, through BentoML's own endpoint code."""
+    parse, write = Observation.from_http_request, SingleForecast.to_http_response
+
+    async def parsed(request: Any, serde: Any) -> Any:
+        return [await parse(request, serde)]
+
+    async def written(obj: Any, serde: Any) -> Any:
+        return await write(obj[0], serde)
+
+    Observation.from_http_request = parsed  # type: ignore[method-assign, assignment]
+    SingleForecast.to_http_response = written  # type: ignore[method-assign, assignment]
+    LeanApp.api_endpoint = ServiceAppFactory.api_endpoint  # type: ignore[method-assign]
+    LeanApp.create_instance = ServiceAppFactory.create_instance  # type: ignore[method-assign]
+
+
+def original_graph(*_: object) -> Classifier:
+    """The classifier as it was imported, behind its scaler."""
+    compiler._rewrite = lambda *_: []  # type: ignore[assignment]
+    return Classifier(compiler.compile_pair(read(ARTIFACTS / SCALER_FILE, ARTIFACTS / MODEL_FILE)).model)
+
+
+match WITHOUT:
+    case "the frozen heap":
+        RainForecast.inner.freeze_heap = None  # type: ignore[attr-defined]
+    case "leaving out idle tracing":
+        keep("OpenTelemetryMiddleware")
+    case "the kept metric series":
+        keep("RunnerTrafficMetricsMiddleware")
+    case "the deadline without a task":
+        keep("TimeoutMiddleware")
+    case "the short way to the dispatcher":
+        bentomls_way()
+    case "dispatching at once":
+        bentoml_internals.NeverWait = Optimizer  # type: ignore[misc]
+    case "the graph rewrite":
+        service.load = original_graph  # type: ignore[assignment]
+    case "switching the access log off":
+        RainForecast.config["logging"]["access"]["enabled"] = True  # type: ignore[attr-defined]
+    case _:
+        raise SystemExit(f"WITHOUT={WITHOUT!r} names no tuning")

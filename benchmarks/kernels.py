@@ -1,0 +1,84 @@
+"""Microseconds a row: the compiled graph, ONNX Runtime's SVMClassifier, scikit-learn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
+
+from weather.artifacts import Artifacts, Scaler
+from weather.classifier import Classifier, session
+from weather.compiler import compile_pair
+from weather.export import to_onnx
+from weather.training import Model
+
+VECTORS = 6_700
+BATCHES = (1, 8, 32, 256, 1024, 4096)
+SECONDS = 1.5
+
+
+def model() -> Model:
+    """An SVC of about VECTORS support vectors: labels of a slightly learnable kind, mostly noise."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(VECTORS + 400, 7))
+    y = x[:, 0] + rng.normal(0, 4, len(x)) > 0
+    scaler = StandardScaler().fit(x)
+    return Model(scaler, SVC(C=1, gamma=0.05).fit(scaler.transform(x), y), a=-1.0, b=0.0, threshold=0.5)
+
+
+def microseconds(calls: list[Callable[[], object]], rows: int) -> list[float]:
+    """The median time of each call, per row; bursts of the calls take turns, so that a change of
+    the machine's speed meets all of them.
+    """
+    taken: list[list[float]] = [[] for _ in calls]
+    until = time.perf_counter() + SECONDS
+    while time.perf_counter() < until:
+        for times, call in zip(taken, calls, strict=True):
+            for _ in range(max(3, 256 // rows)):
+                start = time.perf_counter()
+                call()
+                times.append(time.perf_counter() - start)
+    return [float(np.median(times)) / rows * 1e6 for times in taken]
+
+
+def tables() -> list[str]:
+    """One Markdown table, on one thread."""
+    trained = model()
+    exported = to_onnx(trained)
+    scaler = Scaler(trained.scaler.mean_, trained.scaler.scale_)
+    compiled = Classifier(compile_pair(Artifacts(scaler, exported, None)).model)
+    original: onnxruntime.InferenceSession = session(exported)
+    rows = np.random.default_rng(2).normal(size=(max(BATCHES), 7))
+    raw, scaled = rows.astype(np.float32), scaler.transform(rows).astype(np.float32)
+
+    def scikit_learn(x: NDArray[np.float64]) -> object:
+        return trained.classifier.decision_function(trained.scaler.transform(x))
+
+    lines = [
+        f"{len(trained.classifier.support_):,} support vectors, one thread, µs a row (median):",
+        "",
+        "| batch | compiled graph | ONNX Runtime SVMClassifier | × | scikit-learn | × |",
+        "|---|---|---|---|---|---|",
+    ]
+    with threadpool_limits(1):
+        for n in BATCHES:
+            calls: list[Callable[[], object]] = [
+                partial(compiled, raw[:n]),
+                partial(original.run, None, {"float_input": scaled[:n]}),
+                partial(scikit_learn, rows[:n]),
+            ]
+            ours, theirs, sklearn = microseconds(calls, n)
+            cells = [ours, theirs, theirs / ours, sklearn, sklearn / ours]
+            lines.append(f"| {n} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
+    return ["\n".join(lines)]
+
+
+if __name__ == "__main__":
+    print(*tables())

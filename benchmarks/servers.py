@@ -1,0 +1,104 @@
+"""Every server of the comparison: how it is started, where it listens, what it is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+MLSERVER = PROJECT / ".venv-mlserver" / "bin" / "mlserver"
+UVICORN = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--no-access-log", "--log-level", "error"]
+BENTOML = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """``command`` gets the port appended; ``bodies`` is "flat" or "v2" (MLServer's protocol)."""
+
+    name: str
+    command: list[str]
+    ready: str
+    path: str = "/predict"
+    bodies: str = "flat"
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def uvicorn(name: str, module: str) -> Server:
+    """A uvicorn peer; ``--loop`` and ``--http`` take uvloop and httptools by themselves."""
+    return Server(name, [*UVICORN, f"benchmarks.peers.{module}:app", "--port"], "/openapi.json")
+
+
+def bento(name: str, what: str, **environment: str) -> Server:
+    """A BentoML service."""
+    return Server(name, [*BENTOML, what, "--port"], "/readyz", environment=environment)
+
+
+OURS = "this service"
+TUNED = "FastAPI, hand-tuned"
+
+PEERS = [
+    Server("bare uvicorn, constant answer", [*UVICORN, "benchmarks.peers.bare:app", "--port"], "/"),
+    bento(OURS, "service:RainForecast"),
+    uvicorn(TUNED, "fastapi_tuned"),
+    uvicorn("FastAPI with equal features", "fastapi_equal"),
+    uvicorn("the old FastAPI app", "old_app"),
+    bento("BentoML as a beginner writes it", "benchmarks.peers.bento_beginner:Beginner"),
+    bento("BentoML's wrapper pattern", "benchmarks.peers.bento_wrapper:Wrapper"),
+    Server("LitServe, batching", [sys.executable, "-m", "benchmarks.peers.litserve_peer"], "/health"),
+    Server(
+        "MLServer (V2 protocol)",
+        [str(MLSERVER), "start"],
+        "/v2/health/ready",
+        "/v2/models/rain/infer",
+        "v2",
+    ),
+]
+
+ABLATIONS = [
+    bento(f"… without {what}", "benchmarks.ablations:RainForecast", WITHOUT=what)
+    for what in (
+        "the frozen heap",
+        "leaving out idle tracing",
+        "the kept metric series",
+        "the deadline without a task",
+        "the short way to the dispatcher",
+        "dispatching at once",
+        "the graph rewrite",
+        "switching the access log off",
+    )
+]
+
+
+def environment_of(server: Server, home: Path, port: int) -> dict[str, str]:
+    """Variables for the server's process; MLServer reads its port and model from files."""
+    environment = {
+        **os.environ,
+        "BENTOML_HOME": str(home / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PYTHONPATH": str(PROJECT),
+        "OMP_NUM_THREADS": "1",
+        **server.environment,
+    }
+    if server.bodies == "v2":
+        folder = home / "mlserver"
+        folder.mkdir(exist_ok=True)
+        runtime = PROJECT / "benchmarks" / "peers" / "mlserver" / "runtime.py"
+        (folder / "runtime.py").write_bytes(runtime.read_bytes())
+        settings = {
+            "host": "127.0.0.1",
+            "http_port": port,
+            "grpc_port": port + 1,
+            "metrics_port": port + 2,
+            "parallel_workers": 0,  # in one process: its workers cost it half here
+            "debug": False,
+            "use_structured_logging": False,
+        }
+        (folder / "settings.json").write_text(json.dumps(settings))
+        (folder / "model-settings.json").write_text(
+            json.dumps({"name": "rain", "implementation": "runtime.Rain"})
+        )
+        environment |= {"COMPILED_MODEL": str(home / "compiled.onnx"), "PYTHONPATH": str(folder)}
+    return environment
