@@ -9,6 +9,7 @@ import bentoml
 
 from weather.batching import Observation, SingleForecast
 from weather.bentoml_internals import LeanService
+from weather.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
 from weather.classifier import Classifier
 from weather.limits import BodyLimits
 from weather.loading import NotServable, load
@@ -52,9 +53,18 @@ class RainForecast:
     )
     async def predict(self, observations: list[WeatherVariables]) -> list[Forecast]:
         """Forecast rain from one hour's observations; concurrent requests share a batch."""
+        return self.ready().forecast(observations)
+
+    @bentoml.api(input_spec=BulkObservations, output_spec=BulkForecasts)  # type: ignore[untyped-decorator]
+    async def predict_batch(self, bulk: Bulk) -> Answers:
+        """Forecast rain from up to 10,000 observations, JSON or CSV, in order."""
+        return await answer(self.ready(), bulk)
+
+    def ready(self) -> Classifier:
+        """The classifier, or a 503."""
         if self.classifier is None:
             raise Problem(503, "the model failed its start-up check; the reason is in the service's log")
-        return self.classifier.forecast(observations)
+        return self.classifier
 
     async def __is_ready__(self) -> bool:
         return self.classifier is not None

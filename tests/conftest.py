@@ -17,19 +17,10 @@ from loadtest.serving import PROJECT, served
 from weather.artifacts import Artifacts, Manifest, read
 from weather.classifier import Classifier
 from weather.compiler import compile_pair
+from weather.variables import EXAMPLE as EXAMPLE
 
 SCALER = PROJECT / "artifacts" / "model-scaler.pkl"
 MODEL = PROJECT / "artifacts" / "svc.onnx"
-
-EXAMPLE: dict[str, float] = {
-    "temp_c": 8.75,
-    "humidity": 0.83,
-    "wind_speed_kmph": 14.3,
-    "wind_bearing_degree": 250,
-    "visibility_km": 15.8,
-    "pressure_millibars": 1016.5,
-    "current_weather_condition": 1,
-}
 
 
 def run_cli(

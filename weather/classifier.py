@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from weather.variables import FEATURES, Forecast, WeatherVariables
+from weather.variables import Forecast, WeatherVariables, as_rows
 
 INPUT = "observations"
 RAIN = "rain"
@@ -18,9 +17,6 @@ PROBABILITY = "probability"
 
 CHUNK = 256
 """Rows computed at once: the kernel matrix of 4,096 rows would be 100 MB and twice as slow a row."""
-
-
-_features = attrgetter(*FEATURES)
 
 
 def session(model: bytes) -> onnxruntime.InferenceSession:
@@ -60,15 +56,18 @@ class Classifier:
             answers = [np.concatenate(part) for part in zip(*parts, strict=True)]
         return answers[0], answers[1] if len(answers) > 1 else None
 
+    def decide(self, rows: NDArray[np.float32]) -> tuple[list[bool], list[float] | list[None]]:
+        """As ``__call__``, in Python's own types: decisions, and probabilities to six decimals."""
+        rain, probability = self(rows)
+        if probability is None:
+            return rain.tolist(), [None] * len(rain)
+        return rain.tolist(), probability.astype(np.float64).round(6).tolist()
+
     def forecast(self, observations: Sequence[WeatherVariables]) -> list[Forecast]:
-        """One forecast for each observation, in order; probabilities to six decimals."""
-        rain, probability = self(np.array([_features(o) for o in observations], np.float32))
-        chances: Sequence[float | None] = [None] * len(observations)
-        if probability is not None:
-            chances = probability.astype(np.float64).round(6).tolist()
+        """One forecast for each observation, in order."""
         return [
             Forecast(prediction="Rain" if wet else "No_Rain", probability=chance)
-            for wet, chance in zip(rain.tolist(), chances, strict=True)
+            for wet, chance in zip(*self.decide(as_rows(observations)), strict=True)
         ]
 
 

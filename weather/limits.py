@@ -5,14 +5,11 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weather.problems import Problem
-from weather.settings import LARGEST_BODY
-
-TOO_LARGE = Problem(413, f"the body is larger than {LARGEST_BODY:,} bytes")
-NOT_JSON = Problem(415, "the body must be JSON: send Content-Type: application/json")
+from weather.settings import BODIES
 
 
 class BodyLimits:
-    """ASGI middleware: POST bodies must be ``application/json`` and at most LARGEST_BODY bytes.
+    """ASGI middleware: the bodies of the POST paths in BODIES have their type and their size.
 
     BentoML parses unknown content types as JSON and has no limit: a 100 MB body took a worker to
     534 MB. A body that gives no length is counted as it arrives.
@@ -22,33 +19,40 @@ class BodyLimits:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in BODIES:
             await self.app(scope, receive, send)
             return
+        largest, media_types = BODIES[scope["path"]]
         media_type, length = b"", b""
         for name, value in scope["headers"]:
             if name == b"content-type":
                 media_type = value
             elif name == b"content-length":
                 length = value
-        if media_type.partition(b";")[0].strip().lower() != b"application/json":
-            await NOT_JSON.response()(scope, receive, send)
-        elif length and (not length.isdigit() or int(length) > LARGEST_BODY):
-            await TOO_LARGE.response()(scope, receive, send)
+        if media_type.partition(b";")[0].strip().lower().decode("latin-1") not in media_types:
+            refused = Problem(415, f"the Content-Type must be {' or '.join(media_types)}")
+            await refused.response()(scope, receive, send)
+        elif length and (not length.isdigit() or int(length) > largest):
+            await too_large(largest).response()(scope, receive, send)
         else:
-            await self.app(scope, receive if length else counted(receive), send)
+            await self.app(scope, receive if length else counted(receive, largest), send)
 
 
-def counted(receive: Receive) -> Receive:
-    """``receive``, but it raises TOO_LARGE once more than LARGEST_BODY bytes have come."""
+def counted(receive: Receive, largest: int) -> Receive:
+    """``receive``, but it raises a 413 once more than ``largest`` bytes have come."""
     total = 0
 
     async def limited() -> Message:
         nonlocal total
         message = await receive()
         total += len(message.get("body", b""))
-        if total > LARGEST_BODY:
-            raise TOO_LARGE
+        if total > largest:
+            raise too_large(largest)
         return message
 
     return limited
+
+
+def too_large(largest: int) -> Problem:
+    """413."""
+    return Problem(413, f"the body is larger than {largest:,} bytes")

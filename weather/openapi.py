@@ -7,8 +7,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from weather.problems import SENTENCES
-from weather.settings import LARGEST_BODY
-from weather.variables import Forecast, WeatherVariables
+from weather.settings import BODIES, MOST_ROWS
+from weather.variables import ANSWER, EXAMPLE, FEATURES, Forecasts, Observations
 
 VERSION = "1.0.0"
 """The version of the request contract."""
@@ -39,18 +39,16 @@ PROBLEM_SCHEMA: dict[str, Any] = {
     },
 }
 
-REFUSALS = {
-    400: "the body breaks the contract; every fault is named",
-    413: f"the body is larger than {LARGEST_BODY:,} bytes",
-    415: "the body is not application/json",
-    **{status: SENTENCES[status] for status in (500, 503, 504)},
-}
+STATUSES = (400, 413, 415, 500, 503, 504)
+"""What a POST can answer besides 200."""
+
+CSV_EXAMPLE = ",".join(FEATURES) + "\n8.75,0.83,14.3,250,15.8,1016.5,1\n"
 
 
 def document() -> dict[str, Any]:
     """OpenAPI 3.1 for the public endpoints."""
     _, schemas = models_json_schema(
-        [(WeatherVariables, "validation"), (Forecast, "serialization")],
+        [(Observations, "validation"), (Forecasts, "serialization")],
         ref_template="#/components/schemas/{model}",
     )
     return {
@@ -63,24 +61,21 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": {
-            "/predict": {
-                "post": {
-                    "summary": "Forecast rain from one hour's observations",
-                    "operationId": "predict",
-                    "tags": ["Forecast"],
-                    "requestBody": {
-                        "required": True,
-                        "content": _json("WeatherVariables", WeatherVariables),
-                    },
-                    "responses": {
-                        "200": {"description": "the forecast", "content": _json("Forecast", Forecast)},
-                        **{
-                            str(status): {"description": text, "content": _json("Problem")}
-                            for status, text in REFUSALS.items()
-                        },
-                    },
-                }
-            },
+            "/predict": _post(
+                "Forecast rain from one hour's observations",
+                "predict",
+                _json("WeatherVariables", EXAMPLE),
+                _json("Forecast", ANSWER),
+            ),
+            "/predict_batch": _post(
+                f"Forecast rain from 1 to {MOST_ROWS:,} observations, in order",
+                "predict_batch",
+                {**_json("Observations", {"observations": [EXAMPLE]}), **_csv(CSV_EXAMPLE)},
+                {
+                    **_json("Forecasts", {"forecasts": [ANSWER]}),
+                    **_csv("prediction,probability\nRain,0.83\n"),
+                },
+            ),
             **{
                 path: {
                     "get": {
@@ -108,12 +103,40 @@ def document() -> dict[str, Any]:
     }
 
 
-def _json(name: str, model: type[WeatherVariables] | type[Forecast] | None = None) -> dict[str, Any]:
+def _post(summary: str, operation: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    largest, media_types = BODIES[f"/{operation}"]
+    sentences = {
+        **SENTENCES,
+        400: "the body breaks the contract; every fault is named",
+        413: f"the body is larger than {largest:,} bytes",
+        415: f"the body is not {' or '.join(media_types)}",
+    }
+    return {
+        "post": {
+            "summary": summary,
+            "operationId": operation,
+            "tags": ["Forecast"],
+            "requestBody": {"required": True, "content": body},
+            "responses": {
+                "200": {"description": "the forecast", "content": answer},
+                **{
+                    str(status): {"description": sentences[status], "content": _json("Problem")}
+                    for status in STATUSES
+                },
+            },
+        }
+    }
+
+
+def _json(name: str, example: object = None) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{name}"}}
-    extra = model.model_config.get("json_schema_extra") if model else None
-    if isinstance(extra, dict):
-        content["example"] = extra["example"]
+    if example is not None:
+        content["example"] = example
     return {"application/json": content}
+
+
+def _csv(example: str) -> dict[str, Any]:
+    return {"text/csv": {"schema": {"type": "string"}, "example": example}}
 
 
 def _ok(media_type: str) -> dict[str, Any]:

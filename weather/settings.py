@@ -11,8 +11,18 @@ MAX_LATENCY_MS = 1000
 """Seconds of queueing after which BentoML cancels a request with 503. Not lower: the dispatcher
 compares it with an estimate that starts high, and small values make it cancel healthy requests."""
 
-LARGEST_BODY = 16 * 1024
-"""Bytes of a /predict body at most; the documented one has about 180."""
+MOST_ROWS = 10_000
+"""Observations in one /predict_batch request at most."""
+
+MOST_FAULTS = 100
+"""Faults listed in one refusal at most."""
+
+BODIES: dict[str, tuple[int, tuple[str, ...]]] = {
+    "/predict": (16 * 1024, ("application/json",)),
+    "/predict_batch": (4 * 1024 * 1024, ("application/json", "text/csv")),
+}
+"""Of each POST path: bytes of a body at most (the documented ones have about 180, and 1.8 MB for
+10,000 rows), and its media types."""
 
 CONFIGURATION: dict[str, Any] = {
     "workers": 1,

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from weather.problems import Fault
+from weather.settings import MOST_ROWS
 
 FINITE = {"strict": True, "allow_inf_nan": False}
+
+
+EXAMPLE: dict[str, Any] = {
+    "temp_c": 8.75,
+    "humidity": 0.83,
+    "wind_speed_kmph": 14.3,
+    "wind_bearing_degree": 250,
+    "visibility_km": 15.8,
+    "pressure_millibars": 1016.5,
+    "current_weather_condition": 1,
+}
+ANSWER: dict[str, Any] = {"prediction": "Rain", "probability": 0.83}
 
 
 class WeatherVariables(BaseModel):
@@ -22,17 +39,7 @@ class WeatherVariables(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        json_schema_extra={
-            "example": {
-                "temp_c": 8.75,
-                "humidity": 0.83,
-                "wind_speed_kmph": 14.3,
-                "wind_bearing_degree": 250,
-                "visibility_km": 15.8,
-                "pressure_millibars": 1016.5,
-                "current_weather_condition": 1,
-            }
-        },
+        json_schema_extra={"example": EXAMPLE},
     )
 
     temp_c: Annotated[
@@ -91,9 +98,7 @@ class WeatherVariables(BaseModel):
 class Forecast(BaseModel):
     """Whether rain is coming within the model's horizon."""
 
-    model_config = ConfigDict(
-        frozen=True, json_schema_extra={"example": {"prediction": "Rain", "probability": 0.83}}
-    )
+    model_config = ConfigDict(frozen=True, json_schema_extra={"example": ANSWER})
 
     prediction: Literal["Rain", "No_Rain"] = Field(
         description="the model's decision at its own threshold, which need not be 0.5"
@@ -103,6 +108,19 @@ class Forecast(BaseModel):
         le=1,
         description="calibrated chance of rain; null when the imported model carries no calibration",
     )
+
+
+class Observations(BaseModel):
+    """The body of a bulk request."""
+
+    model_config = ConfigDict(extra="forbid")
+    observations: Annotated[list[WeatherVariables], Field(min_length=1, max_length=MOST_ROWS)]
+
+
+class Forecasts(BaseModel):
+    """The body of its answer: a forecast for each observation, in order."""
+
+    forecasts: list[Forecast]
 
 
 FEATURES: tuple[str, ...] = tuple(WeatherVariables.model_fields)
@@ -125,6 +143,14 @@ def _unit(name: str) -> str:
 
 UNITS: dict[str, str] = {name: _unit(name) for name in FEATURES}
 """The unit of each feature; ``1`` for a dimensionless one."""
+
+
+def as_rows(observations: Sequence[WeatherVariables]) -> NDArray[np.float32]:
+    """float32[n, 7], in the order of FEATURES."""
+    return np.array([_values(o) for o in observations], np.float32)
+
+
+_values = attrgetter(*FEATURES)
 
 
 def _accepted(name: str) -> str:

@@ -16,7 +16,7 @@ TUNED = {
 }
 
 
-@bentoml.service(name="batching", **TUNED)  # type: ignore[arg-type]
+@bentoml.service(name="batched_classifier", **TUNED)  # type: ignore[arg-type]
 class Batching:
     """The classifier, batched."""
 
