@@ -14,7 +14,7 @@ HORIZON ?= 4
 
 BIN := $(VENV)/bin
 
-.PHONY: help serve test check train import evaluate bento loadtest lock clean
+.PHONY: help serve test check train import evaluate bento loadtest bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -65,6 +65,19 @@ bento: $(VENV)/import ## build the Bento from the latest models in the store
 loadtest: $(VENV)/development ## start a service, load it with Locust for 20 s, stop it
 	$(BIN)/python -m loadtest.run
 
+.venv-benchmarks/installed: requirements/benchmarks.lock
+	$(PYTHON) -m venv .venv-benchmarks
+	.venv-benchmarks/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+.venv-mlserver/installed: requirements/mlserver.lock
+	$(PYTHON) -m venv .venv-mlserver
+	.venv-mlserver/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+bench: .venv-benchmarks/installed .venv-mlserver/installed ## measure this service beside its peers, 15 minutes (ARGS=--help)
+	.venv-benchmarks/bin/python -m benchmarks.run $(ARGS)
+
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock" --no-emit-package rain-forecast
 
@@ -76,4 +89,4 @@ lock: ## pin requirements/*.lock anew from pyproject.toml (names, versions and h
 	$(COMPILE) --group mlserver -o requirements/mlserver.lock
 
 clean: ## remove .venv and what builds and tests left
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-benchmarks .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis

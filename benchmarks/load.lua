@@ -1,12 +1,13 @@
--- Bodies come from the file in BODIES, one a line; the result goes out as one line of JSON.
+-- Bodies come from the file in BODIES, one a line, a newline within as \n; the result goes out as
+-- one line of JSON.
 local requests, n = {}, 0
 
 function init(_)
   wrk.method = "POST"
-  wrk.headers["Content-Type"] = "application/json"
+  wrk.headers["Content-Type"] = os.getenv("CONTENT_TYPE")
   for line in io.lines(os.getenv("BODIES")) do
     n = n + 1
-    requests[n] = wrk.format(nil, nil, nil, line)
+    requests[n] = wrk.format(nil, nil, nil, (line:gsub("\\n", "\n")))
   end
 end
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -32,6 +33,8 @@ from weather.artifacts import MODEL_FILE, SCALER_FILE, read
 from weather.compiler import compile_pair
 
 SERVER_CORE, CLIENT_CORE = "0", "1"
+START, END = "<!-- make bench -->", "<!-- end of make bench -->"
+BULK_ROWS = 1_000
 RESULTS = PROJECT / "benchmarks" / "results"
 Figures = dict[str, dict[str, float]]
 
@@ -42,6 +45,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5, help="of load at 32 connections, each time")
     parser.add_argument("--only", default="", help="servers whose name holds this")
+    parser.add_argument("--publish", action="store_true", help="put the figures into README and docs/")
     given = parser.parse_args()
     if not shutil.which("wrk") or not shutil.which("taskset"):
         print("make bench needs wrk and taskset: install the system's packages wrk and util-linux")
@@ -62,16 +66,30 @@ def main() -> int:
                 figures = measure(server, home, given.seconds)
                 rounds[server.name].append(figures)
                 print(f"round {number + 1} {server.name}: {figures['rps']:,.0f} rps", file=sys.stderr)
-    medians = {
-        name: {key: statistics.median(r[key] for r in runs) for key in runs[0]}
-        for name, runs in rounds.items()
-    }
-    report = "\n\n".join([machine(given.rounds, given.seconds), table(medians), *kernels.tables()])
+        medians = {
+            name: {key: statistics.median(r[key] for r in runs) for key in runs[0]}
+            for name, runs in rounds.items()
+        }
+        parts = [machine(given.rounds, given.seconds), table(medians)]
+        parts += [bulk(s, home, given.seconds) for s in servers if s.name == OURS]
+    report = "\n\n".join([*parts, *kernels.tables()])
     (RESULTS / "bench.json").write_text(json.dumps({"medians": medians, "rounds": rounds}, indent=1))
     (RESULTS / "bench.md").write_text(report + "\n")
     picture(medians, RESULTS / "bench.svg")
+    if given.publish:
+        shutil.copy(RESULTS / "bench.svg", PROJECT / "docs" / "bench.svg")
+        insert(PROJECT / "docs" / "performance.md", report)
+        peers = {server.name: medians[server.name] for server in PEERS if server.name in medians}
+        insert(PROJECT / "README.md", f"{table(peers)}\n\n{parts[0]}")
     print(report)
     return 0
+
+
+def insert(path: Path, text: str) -> None:
+    """Put ``text`` between the two marks in a Markdown file."""
+    before, _, rest = path.read_text().partition(START)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{START}\n{text}\n{END}{after}")
 
 
 def prepare(home: Path) -> None:
@@ -87,16 +105,21 @@ def prepare(home: Path) -> None:
         for record in records
     )
     (home / "v2").write_text("\n".join(json.dumps({"inputs": [one]}) for one in inputs))
+    many = [[observation() for _ in range(BULK_ROWS)] for _ in range(10)]
+    (home / "bulk.json").write_text("\n".join(json.dumps({"observations": rows}) for rows in many))
+    tables = ([",".join(rows[0]), *(",".join(map(str, r.values())) for r in rows)] for rows in many)
+    (home / "bulk.csv").write_text("\n".join("\\n".join(lines) for lines in tables))
 
 
 def measure(server: Server, home: Path, seconds: int) -> dict[str, float]:
     """Start to ready, load at 32 connections and at 1, CPU and memory of the whole process tree."""
     with running(server, home) as (url, process, start_seconds):
-        load(server, url, home, 32, 2)
+        bodies = home / server.bodies
+        load(url + server.path, bodies, 32, 2)
         cpu = cpu_seconds(process)
-        busy = load(server, url, home, 32, seconds)
+        busy = load(url + server.path, bodies, 32, seconds)
         cpu = cpu_seconds(process) - cpu
-        alone = load(server, url, home, 1, max(2, seconds // 2))
+        alone = load(url + server.path, bodies, 1, max(2, seconds // 2))
         tree = [process, *process.children(recursive=True)]
         memory = sum(p.memory_info().rss for p in tree)
     return {
@@ -142,19 +165,52 @@ def running(server: Server, home: Path) -> Iterator[tuple[str, psutil.Process, f
         stop(process)
 
 
-def load(server: Server, url: str, home: Path, connections: int, seconds: int) -> dict[str, float]:
+def load(url: str, bodies: Path, connections: int, seconds: int) -> dict[str, float]:
     """One run of wrk."""
     command = ["taskset", "-c", CLIENT_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+    media_type = "text/csv" if bodies.suffix == ".csv" else "application/json"
     done = subprocess.run(
-        [*command, "-s", "benchmarks/load.lua", url + server.path],
+        [*command, "-s", "benchmarks/load.lua", url],
         cwd=PROJECT,
-        env={**os.environ, "BODIES": str(home / server.bodies)},
+        env={**os.environ, "BODIES": str(bodies), "CONTENT_TYPE": media_type},
         capture_output=True,
         text=True,
         check=True,
     )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def bulk(server: Server, home: Path, seconds: int) -> str:
+    """Rows a second in bulk and singly, and what a bulk client costs a single one; one server."""
+    with running(server, home) as (url, _, _):
+        single, batch = url + "/predict", url + "/predict_batch"
+        load(single, home / "flat", 32, 2)
+        singly = load(single, home / "flat", 32, seconds)
+        base = singly["requests"] / singly["seconds"]
+        lines = [
+            "| one server, one core | rows/s | × single | failed |",
+            "|---|---|---|---|",
+            f"| single requests, 32 connections | {base:,.0f} | 1 | {singly['failed']:.0f} |",
+        ]
+        for form in ("json", "csv"):
+            found = load(batch, home / f"bulk.{form}", 2, seconds)
+            rate = found["requests"] * BULK_ROWS / found["seconds"]
+            cells = [f"{rate:,.0f}", f"{rate / base:.1f}", f"{found['failed']:.0f}"]
+            lines.append(f"| bulk of {BULK_ROWS:,} as {form.upper()} | " + " | ".join(cells) + " |")
+        alone = load(single, home / "flat", 1, seconds)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(load, batch, home / "bulk.json", 1, seconds + 1)
+            time.sleep(0.5)
+            beside = load(single, home / "flat", 1, seconds)
+    lines += [
+        "",
+        "| a single request, one connection | p50 (ms) | p99 (ms) |",
+        "|---|---|---|",
+        f"| alone | {alone['p50_ms']:.2f} | {alone['p99_ms']:.2f} |",
+        f"| beside a client that keeps sending bulk | {beside['p50_ms']:.2f} | {beside['p99_ms']:.2f} |",
+    ]
+    return "\n".join(lines)
 
 
 def cpu_seconds(process: psutil.Process) -> float:
