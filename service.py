@@ -1,4 +1,6 @@
-"""The API: ``POST /predict`` takes one hour's observations and answers whether rain is coming."""
+"""The API: ``POST /predict`` takes one hour's observations and answers whether rain is coming;
+``POST /predict_batch`` takes many.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 
@@ -12,12 +11,13 @@ from weather.variables import FEATURES, LIMITS, UNITS
 README = (PROJECT / "README.md").read_text()
 
 
-def test_the_example_request_gets_the_answer_that_is_shown(url: str) -> None:
-    shown = re.search(r"```console\n\$ (curl.*?)\n(\{.*?\})\n```", README, re.DOTALL)
-    assert shown
-    command = shown[1].replace("http://127.0.0.1:3000", url)
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
-    assert json.loads(done.stdout) == json.loads(shown[2])
+def test_every_example_gets_the_answer_that_is_shown(url: str) -> None:
+    examples = re.findall(r"```console\n\$ (.*?)\n((?:\{|prediction,).*?)\n```", README, re.DOTALL)
+    assert len(examples) == README.count("```console")
+    for command, shown in examples:
+        command = command.replace("http://127.0.0.1:3000", url)
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
+        assert done.stdout.strip() == shown
 
 
 def test_the_field_table_is_the_contract() -> None:

@@ -8,7 +8,7 @@ MAX_BATCH_SIZE = 256
 """Rows in one batch at most; one batch of it takes about 2 ms of CPU."""
 
 MAX_LATENCY_MS = 1000
-"""Seconds of queueing after which BentoML cancels a request with 503. Not lower: the dispatcher
+"""Milliseconds of queueing after which BentoML cancels a request with 503. Not lower: the dispatcher
 compares it with an estimate that starts high, and small values make it cancel healthy requests."""
 
 MOST_ROWS = 10_000

@@ -51,7 +51,7 @@ GRID = [
     Hyperparameters(3.0, 0.05, 0.3),
 ]
 """A wider grid was searched once: at weight 6 and above the probabilities are spoilt, an
-unweighted SVC is persistence, and within these six the Brier score changes by half a percent."""
+unweighted SVC is persistence, and within these six the Brier score changes by less than a percent."""
 
 
 class TooLittleData(ValueError):
