@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 .PHONY: help serve test check train import evaluate bento loadtest bench lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The lock files form a chain, each a superset of the one before. A stamp marks what .venv holds;
 # a larger set satisfies every target that needs a smaller one.

@@ -42,7 +42,9 @@ class RainForecast:
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def freeze_heap(self) -> None:
-        """Keep what start-up made out of every later collection, which would take 50 ms each."""
+        """Keep what start-up made out of later collections: 99th percentile at 32 connections
+        14 ms with, 93 ms without (docs/performance.md).
+        """
         gc.collect()
         gc.freeze()
 
