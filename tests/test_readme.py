@@ -17,7 +17,12 @@ def test_every_example_gets_the_answer_that_is_shown(url: str) -> None:
     for command, shown in examples:
         command = command.replace("http://127.0.0.1:3000", url)
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
-        assert done.stdout.strip() == shown
+        assert rounded(done.stdout.strip()) == rounded(shown)
+
+
+def rounded(text: str) -> str:
+    """Probabilities to four decimals: float32 sums differ in the sixth between processors."""
+    return re.sub(r"0\.\d{5,}", lambda number: f"{float(number[0]):.4f}", text)
 
 
 def test_the_field_table_is_the_contract() -> None:
