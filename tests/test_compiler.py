@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from onnx import TensorProto, helper
 
 from tests import old_system
 from tests.conftest import MODEL
+from weather import compiler
 from weather.artifacts import Artifacts, BadArtifact, Scaler
 from weather.classifier import Classifier
 from weather.compiler import compile_pair, probe_rows
@@ -195,3 +197,19 @@ def test_probe_rows_reach_the_edges_of_the_contract(artifacts: Artifacts) -> Non
     assert rows.shape[1] == len(FEATURES)
     assert rows[:, 0].min() == -90
     assert rows[:, 0].max() == 60
+
+
+def test_a_rewrite_that_came_out_wrong_is_given_up_and_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A named test double: a rewrite with a rounding fault, which no model here provokes."""
+    rewrite = compiler._rbf
+
+    def faulty(z: str, prefix: str, svm: compiler._Svm, scaler: Scaler | None) -> compiler._Parts:
+        return rewrite(z, prefix, replace(svm, coefficients=svm.coefficients * 1.01), scaler)
+
+    monkeypatch.setattr(compiler, "_rbf", faulty)
+    model = old_system.svm()
+    compiled = compile_pair(pair(model))
+    assert compiled.notes[0].startswith("WARNING: the original graph is served")
+    assert "decision values differ" in compiled.notes[0]
+    rows = weather_rows(200)
+    assert (Classifier(compiled.model)(rows)[0] == (original(model, OLD_SCALER, rows)[0] > 0.5)).all()

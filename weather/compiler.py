@@ -57,22 +57,21 @@ def compile_pair(artifacts: Artifacts) -> Compiled:
     original = _parsed(artifacts.model)
     probe = probe_rows(artifacts)
     expected = _original_answers(original, artifacts.scaler, probe)
-    calibrated = expected.probability is not None
     rewritten = onnx.ModelProto()
     rewritten.CopyFrom(original)
-    notes = [
-        note
-        for node in list(rewritten.graph.node)
-        for note in _rewrite(rewritten.graph, node, artifacts.scaler)
-    ]
+    notes = []
+    for node in list(rewritten.graph.node):
+        notes += _rewrite(rewritten.graph, node, artifacts.scaler)
     complaint = ""
     for body in (rewritten, original):
-        graph = _joined(artifacts.scaler, body, calibrated)
-        difference = _difference(Classifier(graph), probe, expected)
+        # For the check the scores are an output even when they are no probabilities.
+        checked = Classifier(_joined(artifacts.scaler, body, scored=expected.score is not None))
+        difference = _difference(checked, probe, expected)
         if not difference:
             if complaint:
                 notes = [f"WARNING: the original graph is served, not the rewritten one: {complaint}"]
-            return Compiled(graph, calibrated, notes)
+            graph = _joined(artifacts.scaler, body, scored=expected.calibrated)
+            return Compiled(graph, expected.calibrated, notes)
         complaint = complaint or difference
     raise BadArtifact(f"the model can't be joined to its scaler: {complaint}")
 
@@ -100,11 +99,16 @@ def probe_rows(artifacts: Artifacts) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class _Answers:
-    """What the original says of the probe rows: ``score`` is signed distance from the threshold."""
+    """What the original says of the probe rows.
+
+    ``score`` float64[n] is the second column of its second output, None if it has none; rain is
+    forecast above ``threshold`` (estimated from the labels where scores are probabilities).
+    """
 
     rain: NDArray[np.bool_]
     score: NDArray[np.float64] | None
-    probability: NDArray[np.float64] | None
+    threshold: float
+    calibrated: bool
     tolerance: float
 
 
@@ -179,32 +183,29 @@ def _original_answers(model: onnx.ModelProto, scaler: Scaler, probe: NDArray[np.
     tolerance = 5e-3 if approximate else TOLERANCE
     rain = label.ravel() > 0.5
     if scores.shape != (len(probe), 2):
-        return _Answers(rain, None, None, tolerance)
+        return _Answers(rain, None, 0.0, False, tolerance)
+    score = scores[:, 1]
     in_range = (scores >= 0).all() and (scores <= 1).all()
     if in_range and np.allclose(scores.sum(axis=1), 1, atol=1e-4):
-        wet, dry = scores[rain, 1], scores[~rain, 1]
-        threshold = (wet.min(initial=1) + dry.max(initial=0)) / 2
-        return _Answers(rain, scores[:, 1] - threshold, scores[:, 1], tolerance)
-    return _Answers(rain, scores[:, 1], None, tolerance)
+        threshold = (score[rain].min(initial=1) + score[~rain].max(initial=0)) / 2
+        return _Answers(rain, score, float(threshold), True, tolerance)
+    return _Answers(rain, score, 0.0, False, tolerance)
 
 
 def _difference(classifier: Classifier, probe: NDArray[np.float32], expected: _Answers) -> str:
-    """In what the compiled graph disagrees with the original; empty when in nothing."""
-    rain, probability = classifier(probe)
+    """In what a joined graph disagrees with the original; empty when in nothing."""
+    rain, score = classifier(probe)
     clear = np.ones(len(probe), bool)
-    if expected.score is not None:
-        clear = np.abs(expected.score) > max(MARGIN, expected.tolerance)
+    if expected.score is not None and score is not None:
+        error = np.abs(score - expected.score) / np.maximum(1, np.abs(expected.score))
+        if not error.max() <= expected.tolerance:
+            return f"decision values differ by up to {error.max():.2g}"
+        clear = np.abs(expected.score - expected.threshold) > max(MARGIN, expected.tolerance)
     wrong = (rain != expected.rain) & clear
-    if wrong.any():
-        return f"{int(wrong.sum())} of {len(probe)} labels differ"
-    if expected.probability is not None and probability is not None:
-        worst = float(np.abs(probability - expected.probability).max())
-        if not worst <= expected.tolerance:
-            return f"probabilities differ by up to {worst:.2g}"
-    return ""
+    return f"{int(wrong.sum())} of {len(probe)} labels differ" if wrong.any() else ""
 
 
-def _joined(scaler: Scaler, body: onnx.ModelProto, calibrated: bool) -> bytes:
+def _joined(scaler: Scaler, body: onnx.ModelProto, scored: bool) -> bytes:
     """The scaler before the classifier, and outputs of the shape that serving expects."""
     graph = body.graph
     label = graph.output[0].name
@@ -222,7 +223,7 @@ def _joined(scaler: Scaler, body: onnx.ModelProto, calibrated: bool) -> bytes:
         numpy_helper.from_array(np.array([-1], np.int64), "flat"),
     ]
     outputs = [helper.make_tensor_value_info(RAIN, TensorProto.BOOL, [None])]
-    if calibrated:
+    if scored:
         after.append(helper.make_node("Gather", [graph.output[1].name, "column"], [PROBABILITY], axis=1))
         constants.append(numpy_helper.from_array(np.array(1, np.int64), "column"))
         outputs.append(helper.make_tensor_value_info(PROBABILITY, TensorProto.FLOAT, [None]))
@@ -332,9 +333,10 @@ def _nested(nodes: list[onnx.NodeProto]) -> bool:
 _HEAVY = frozenset({"TreeEnsembleClassifier", "TreeEnsemble", "LinearClassifier", "SVMRegressor"})
 
 
-def _rbf(
-    z: str, prefix: str, svm: _Svm, scaler: Scaler | None
-) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+_Parts = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
+
+
+def _rbf(z: str, prefix: str, svm: _Svm, scaler: Scaler | None) -> _Parts:
     """F = sum a_i exp(-g |z - s_i|^2), with |z - s|^2 = |z|^2 + |s|^2 - 2 z.s as one product.
 
     Everything is taken relative to the support vectors' mean: the three terms cancel where z is
@@ -388,9 +390,7 @@ def _interleaved(s: NDArray[Any], coefficients: NDArray[Any]) -> NDArray[np.int6
     return np.argsort(place, kind="stable")
 
 
-def _linear(
-    z: str, prefix: str, svm: _Svm, _: Scaler | None
-) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+def _linear(z: str, prefix: str, svm: _Svm, _: Scaler | None) -> _Parts:
     """F = z . sum(a_i s_i): the support vectors of a linear kernel are one weight vector."""
     nodes = [helper.make_node("MatMul", [z, f"{prefix}/w"], [f"{prefix}/f"])]
     return nodes, [_constant(f"{prefix}/w", (svm.coefficients @ svm.vectors)[:, None])]
