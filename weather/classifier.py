@@ -20,8 +20,8 @@ CHUNK = 256
 
 
 def session(model: bytes) -> onnxruntime.InferenceSession:
-    """One thread: more were slower at every batch size (DESIGN, measured), and one worker has
-    one core.
+    """An ONNX Runtime session of one thread: a worker has one core, and more threads on it only
+    take turns.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
