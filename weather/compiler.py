@@ -337,7 +337,7 @@ _Parts = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
 
 
 def _rbf(z: str, prefix: str, svm: _Svm, scaler: Scaler | None) -> _Parts:
-    """F = sum a_i exp(-g |z - s_i|^2), with |z - s|^2 = |z|^2 + |s|^2 - 2 z.s as one product.
+    """The sum f of a_i exp(-g |z - s_i|^2), with |z - s|^2 = |z|^2 + |s|^2 - 2 z.s as one product.
 
     Everything is taken relative to the support vectors' mean: the three terms cancel where z is
     near s, and float32 keeps 7 digits of each, so both must be small there. Far from every
@@ -391,7 +391,7 @@ def _interleaved(s: NDArray[Any], coefficients: NDArray[Any]) -> NDArray[np.int6
 
 
 def _linear(z: str, prefix: str, svm: _Svm, _: Scaler | None) -> _Parts:
-    """F = z . sum(a_i s_i): the support vectors of a linear kernel are one weight vector."""
+    """The sum f = z . sum(a_i s_i): the support vectors of a linear kernel are one weight vector."""
     nodes = [helper.make_node("MatMul", [z, f"{prefix}/w"], [f"{prefix}/f"])]
     return nodes, [_constant(f"{prefix}/w", (svm.coefficients @ svm.vectors)[:, None])]
 

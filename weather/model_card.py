@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 
 from weather.artifacts import Manifest
 from weather.observations import LONGEST_GAP_HOURS, Observations, Samples
-from weather.verification import Verification, reliability
+from weather.verification import FORMULAS, Verification, reliability
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 mpl.rcParams["svg.hashsalt"] = "weather"  # the same picture gives the same bytes
-COLUMNS = ("pod", "far", "csi", "bias", "hss", "pss", "brier", "bss_climatology", "bss_persistence")
+COLUMNS = tuple(FORMULAS)
 
 
 @dataclass(frozen=True)

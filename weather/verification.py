@@ -17,18 +17,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-SCORES: dict[str, str] = {
-    "pod": "probability of detection",
-    "far": "false alarm ratio",
-    "csi": "critical success index",
-    "bias": "frequency bias",
-    "hss": "Heidke skill score",
-    "pss": "Peirce skill score",
-    "brier": "Brier score",
-    "bss_climatology": "Brier skill score against climatology",
-    "bss_persistence": "Brier skill score against persistence",
-}
-
 
 @dataclass(frozen=True)
 class Counts:
@@ -180,7 +168,7 @@ class Verification:
         return Counts(*(sums @ weights.T))
 
     def scores(self) -> dict[str, float]:
-        """Every score of SCORES; NaN where it is undefined."""
+        """Every score of FORMULAS; NaN where it is undefined."""
         counts = self.counts()
         return {name: float(formula(counts)) for name, formula in FORMULAS.items()}
 
