@@ -14,7 +14,7 @@ HORIZON ?= 4
 
 BIN := $(VENV)/bin
 
-.PHONY: help serve test check train import evaluate bento loadtest bench lock clean
+.PHONY: help serve key test check train import evaluate bento loadtest bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ serve: $(VENV)/import ## serve on http://127.0.0.1:3000 (HOST=…, PORT=…)
 	$(BIN)/python train_import.py import --if-missing
 	exec $(BIN)/bentoml serve . --host $(HOST) --port $(PORT)
 
+key: $(VENV)/import ## make an API key for NAME=…
+	@$(BIN)/python -m weather.access $(NAME)
+
 test: $(VENV)/development ## run every test (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -62,7 +65,10 @@ bento: $(VENV)/import ## build the Bento from the latest models in the store
 	$(BIN)/python train_import.py import --if-missing
 	$(BIN)/bentoml build
 
-loadtest: $(VENV)/development ## start a service, load it with Locust for 20 s, stop it
+loadkey: $(VENV)/import ## make an API key for NAME=…
+	@$(BIN)/python -m weather.access $(NAME)
+
+test: $(VENV)/development ## start a service, load it with Locust for 20 s, stop it
 	$(BIN)/python -m loadtest.run
 
 .venv-benchmarks/installed: requirements/benchmarks.lock

@@ -9,15 +9,23 @@ import logging
 
 import bentoml
 
+from weather.access import ApiKeys, Keys
 from weather.batching import Observation, SingleForecast
 from weather.bentoml_internals import LeanService
 from weather.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
 from weather.classifier import Classifier
+from weather.draining import Draining
 from weather.limits import BodyLimits
 from weather.loading import NotServable, load
 from weather.pages import pages
 from weather.problems import Problem
-from weather.settings import CONFIGURATION, MAX_BATCH_SIZE, MAX_LATENCY_MS
+from weather.settings import (
+    API_KEYS_FILE,
+    CONFIGURATION,
+    LAME_DUCK_SECONDS,
+    MAX_BATCH_SIZE,
+    MAX_LATENCY_MS,
+)
 from weather.tags import CLASSIFIER, SCALER
 from weather.variables import Forecast, WeatherVariables
 
@@ -74,4 +82,8 @@ class RainForecast:
         return self.classifier is not None
 
 
+# From the outermost to the innermost.
+RainForecast.add_asgi_middleware(Draining, seconds=LAME_DUCK_SECONDS)  # type: ignore[attr-defined]
+if API_KEYS_FILE:
+    RainForecast.add_asgi_middleware(ApiKeys, keys=Keys(API_KEYS_FILE))  # type: ignore[attr-defined]
 RainForecast.add_asgi_middleware(BodyLimits)  # type: ignore[attr-defined]

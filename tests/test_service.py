@@ -215,7 +215,7 @@ def test_the_openapi_document_is_true(client: httpx.Client) -> None:
         assert entry["description"]
     example = operation["requestBody"]["content"]["application/json"]["example"]
     assert forecast(client, example)
-    assert operation["responses"].keys() == {"200", "400", "413", "415", "500", "503", "504"}
+    assert operation["responses"].keys() == {"200", "400", "413", "415", "429", "500", "503", "504"}
 
 
 def test_probes_and_metrics(client: httpx.Client) -> None:

@@ -1,58 +1,96 @@
-"""Refuse a body before it is read: wrong type (415) or too large (413)."""
+"""Take a body in, or refuse it before the rest is read: wrong type (415), too large (413), or more
+bodies arriving at once than there is memory for (429).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weather.problems import Problem
-from weather.settings import BODIES
+from weather.settings import ENDPOINTS, MOST_ARRIVING_BYTES, Endpoint
 
 
 class BodyLimits:
-    """ASGI middleware: the bodies of the POST paths in BODIES have their type and their size.
+    """ASGI middleware: what is inside gets whole bodies, of the type and size that ENDPOINTS allow.
 
     BentoML parses unknown content types as JSON and has no limit: a 100 MB body took a worker to
-    534 MB. A body that gives no length is counted as it arrives.
+    534 MB. A body that gives no length is counted as it arrives. Slow senders wait here, where they
+    take no place from others: ``Admission`` counts what is ready to be computed.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self.arriving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in BODIES:
+        endpoint = None
+        if scope["type"] == "http" and scope["method"] == "POST":
+            endpoint = ENDPOINTS.get(scope["path"])
+        if endpoint is None:
             await self.app(scope, receive, send)
             return
-        largest, media_types = BODIES[scope["path"]]
-        media_type, length = b"", b""
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                media_type = value
-            elif name == b"content-length":
-                length = value
-        if media_type.partition(b";")[0].strip().lower().decode("latin-1") not in media_types:
-            refused = Problem(415, f"the Content-Type must be {' or '.join(media_types)}")
-            await refused.response()(scope, receive, send)
-        elif length and (not length.isdigit() or int(length) > largest):
-            await too_large(largest).response()(scope, receive, send)
-        else:
-            await self.app(scope, receive if length else counted(receive, largest), send)
+        try:
+            check(scope["headers"], endpoint)
+            first = await receive()
+            body = await self.rest(first, receive, endpoint)
+        except Problem as problem:
+            await problem.response()(scope, receive, send)
+            return
+        if body is not None:
+            await self.app(scope, replay(body, receive), send)
+
+    async def rest(self, first: Message, receive: Receive, endpoint: Endpoint) -> Message | None:
+        """The whole body as one message; None if the client left."""
+        parts: list[bytes] = []
+        size, message = 0, first
+        try:
+            while message["type"] == "http.request":
+                part = message.get("body", b"")
+                size += len(part)
+                if size > endpoint.most_bytes:
+                    raise too_large(endpoint)
+                if not message.get("more_body", False):
+                    return {"type": "http.request", "body": b"".join([*parts, part]), "more_body": False}
+                parts.append(part)
+                self.arriving += len(part)
+                if self.arriving > MOST_ARRIVING_BYTES:
+                    raise Problem(429)
+                message = await receive()
+        finally:
+            self.arriving -= sum(map(len, parts))
+        return None
 
 
-def counted(receive: Receive, largest: int) -> Receive:
-    """``receive``, but it raises a 413 once more than ``largest`` bytes have come."""
-    total = 0
+def check(headers: Iterable[tuple[bytes, bytes]], endpoint: Endpoint) -> None:
+    """Refuse by the headers alone.
 
-    async def limited() -> Message:
-        nonlocal total
-        message = await receive()
-        total += len(message.get("body", b""))
-        if total > largest:
-            raise too_large(largest)
-        return message
+    Raises:
+        Problem: 415 or 413.
+    """
+    media_type = length = b""
+    for name, value in headers:
+        if name == b"content-type":
+            media_type = value
+        elif name == b"content-length":
+            length = value
+    if media_type.partition(b";")[0].strip().lower().decode("latin-1") not in endpoint.media_types:
+        raise Problem(415, f"the Content-Type must be {' or '.join(endpoint.media_types)}")
+    if length and int(length) > endpoint.most_bytes:
+        raise too_large(endpoint)
 
-    return limited
 
-
-def too_large(largest: int) -> Problem:
+def too_large(endpoint: Endpoint) -> Problem:
     """413."""
-    return Problem(413, f"the body is larger than {largest:,} bytes")
+    return Problem(413, f"the body is larger than {endpoint.most_bytes:,} bytes")
+
+
+def replay(body: Message, receive: Receive) -> Receive:
+    """``receive`` that gives the body first."""
+    waiting = [body]
+
+    async def replayed() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replayed

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from weather.problems import SENTENCES
-from weather.settings import BODIES, MOST_ROWS
+from weather.settings import ENDPOINTS, MOST_ROWS
 from weather.variables import ANSWER, EXAMPLE, FEATURES, Forecasts, Observations
 
 VERSION = "1.0.0"
@@ -39,19 +39,26 @@ PROBLEM_SCHEMA: dict[str, Any] = {
     },
 }
 
-STATUSES = (400, 413, 415, 500, 503, 504)
+STATUSES = (400, 413, 415, 429, 500, 503, 504)
 """What a POST can answer besides 200."""
 
 CSV_EXAMPLE = ",".join(FEATURES) + "\n8.75,0.83,14.3,250,15.8,1016.5,1\n"
 
 
-def document() -> dict[str, Any]:
-    """OpenAPI 3.1 for the public endpoints."""
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+"""Either of the two ways to present an API key."""
+
+
+def document(keys: bool = False) -> dict[str, Any]:
+    """OpenAPI 3.1 for the public endpoints; ``keys``: whether the POST paths want an API key."""
     _, schemas = models_json_schema(
         [(Observations, "validation"), (Forecasts, "serialization")],
         ref_template="#/components/schemas/{model}",
     )
-    return {
+    found: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "Rain forecast",
@@ -92,7 +99,7 @@ def document() -> dict[str, Any]:
                         "Whether forecasts can be asked for",
                         {
                             **_ok("text/plain"),
-                            "503": {"description": SENTENCES[503], "content": _json("Problem")},
+                            "503": _problem(SENTENCES[503]),
                         },
                     ),
                     "/metrics": ("Prometheus metrics", _ok("text/plain")),
@@ -101,15 +108,22 @@ def document() -> dict[str, Any]:
         },
         "components": {"schemas": {**schemas["$defs"], "Problem": PROBLEM_SCHEMA}},
     }
+    if keys:
+        found["components"]["securitySchemes"] = SCHEMES
+        for path in ENDPOINTS:
+            operation = found["paths"][path]["post"]
+            operation["security"] = [{scheme: []} for scheme in SCHEMES]
+            operation["responses"]["401"] = _problem(SENTENCES[401])
+    return found
 
 
 def _post(summary: str, operation: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    largest, media_types = BODIES[f"/{operation}"]
+    limits = ENDPOINTS[f"/{operation}"]
     sentences = {
         **SENTENCES,
         400: "the body breaks the contract; every fault is named",
-        413: f"the body is larger than {largest:,} bytes",
-        415: f"the body is not {' or '.join(media_types)}",
+        413: f"the body is larger than {limits.most_bytes:,} bytes",
+        415: f"the body is not {' or '.join(limits.media_types)}",
     }
     return {
         "post": {
@@ -119,13 +133,14 @@ def _post(summary: str, operation: str, body: dict[str, Any], answer: dict[str, 
             "requestBody": {"required": True, "content": body},
             "responses": {
                 "200": {"description": "the forecast", "content": answer},
-                **{
-                    str(status): {"description": sentences[status], "content": _json("Problem")}
-                    for status in STATUSES
-                },
+                **{str(status): _problem(sentences[status]) for status in STATUSES},
             },
         }
     }
+
+
+def _problem(sentence: str) -> dict[str, Any]:
+    return {"description": sentence, "content": _json("Problem")}
 
 
 def _json(name: str, example: object = None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from weather.openapi import document
+from weather.settings import API_KEYS_FILE
 
 STATIC = Path(__file__).parent / "static"
 
@@ -49,12 +50,12 @@ async def docs(request: Request) -> Response:
 
 async def docs_script(request: Request) -> Response:
     """Starts Swagger UI; a file of its own, so that no inline script need be allowed."""
-    return FileResponse(STATIC / "docs.js", media_type="text/javascript")
+    return FileResponse(STATIC / "docs.js", media_type="text/javascript", headers=PAGE_HEADERS)
 
 
 async def openapi(request: Request) -> Response:
     """The contract for machines."""
-    return JSONResponse(document())
+    return JSONResponse(document(keys=API_KEYS_FILE is not None))
 
 
 pages = Starlette(

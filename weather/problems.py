@@ -11,14 +11,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 SENTENCES: dict[int, str] = {
+    401: "this path wants an API key: Authorization: Bearer KEY, or X-API-Key: KEY",
     404: "there is nothing at this path; POST /predict forecasts and GET /docs explains",
     405: "this path does not take that method; the Allow header says which it takes",
+    429: "the service has as much to do as it can; try again after the seconds in Retry-After",
     500: "the service failed to answer; the fault is in its log",
-    503: "the service is not ready or is overloaded; try again after the seconds in Retry-After",
+    503: "the service is not ready; try again after the seconds in Retry-After",
     504: "there was no forecast within the service's timeout",
 }
 
-RETRY_HEADERS: dict[int, dict[str, str]] = {503: {"Retry-After": "1"}}
+RETRY_HEADERS: dict[int, dict[str, str]] = {429: {"Retry-After": "1"}, 503: {"Retry-After": "1"}}
 
 
 @dataclass(frozen=True)

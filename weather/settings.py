@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+
+def seconds(variable: str, default: float, most: float) -> float:
+    """An environment variable in seconds.
+
+    Raises:
+        ValueError: it is no number from 0 to ``most``.
+    """
+    text = os.environ.get(variable, str(default))
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= most:
+        raise ValueError(f"{variable} is {text!r}: give seconds from 0 to {most:g}")
+    return value
+
+
+LAME_DUCK_SECONDS = seconds("WEATHER_LAME_DUCK_SECONDS", default=0, most=600)
+"""Seconds between SIGTERM and the end, not ready but serving; a Bento sets 5 (bentofile.yaml)."""
+
+API_KEYS_FILE = Path(os.environ["WEATHER_API_KEYS_FILE"]) if os.environ.get("WEATHER_API_KEYS_FILE") else None
+"""Where the accepted API keys are; without it there are no keys."""
 
 MAX_BATCH_SIZE = 256
 """Rows in one batch at most; one batch of it takes about 2 ms of CPU."""
@@ -17,12 +43,36 @@ MOST_ROWS = 10_000
 MOST_FAULTS = 100
 """Faults listed in one refusal at most."""
 
-BODIES: dict[str, tuple[int, tuple[str, ...]]] = {
-    "/predict": (16 * 1024, ("application/json",)),
-    "/predict_batch": (4 * 1024 * 1024, ("application/json", "text/csv")),
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The limits of one POST path."""
+
+    media_types: tuple[str, ...]
+
+    most_bytes: int
+    """Bytes of a body at most."""
+
+    most_in_flight: int
+    """Requests admitted at once, a worker; the next one gets a 429."""
+
+
+ENDPOINTS: dict[str, Endpoint] = {
+    # The documented body has about 180 bytes. 128 in flight wait some 30 ms for their turn.
+    "/predict": Endpoint(("application/json",), 16 * 1024, 64),
+    # 10,000 rows have 1.8 MB, take a tenth of a second, and 30 MB of memory while they are parsed.
+    "/predict_batch": Endpoint(("application/json", "text/csv"), 4 * 1024 * 1024, 4),
 }
-"""Of each POST path: bytes of a body at most (the documented ones have about 180, and 1.8 MB for
-10,000 rows), and its media types."""
+
+MOST_HEAD_BYTES = 32 * 1024
+"""Of a request's line and headers (431)."""
+
+HEAD_SECONDS = 10
+"""For the head of a request to come, from the connection's opening or from the head's first byte;
+then the connection is closed. Between requests it is BentoML's --timeout-keep-alive, 5 s."""
+
+MOST_ARRIVING_BYTES = 64 * 1024 * 1024
+"""Of bodies that have begun to arrive, together, a worker; a slow sender's body waits in memory."""
 
 CONFIGURATION: dict[str, Any] = {
     "workers": 1,
