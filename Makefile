@@ -14,7 +14,7 @@ HORIZON ?= 4
 
 BIN := $(VENV)/bin
 
-.PHONY: help serve key test check train import evaluate bento loadtest bench lock clean
+.PHONY: help serve key test check train import evaluate bento loadtest chaos bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ loadkey: $(VENV)/import ## make an API key for NAME=…
 
 test: $(VENV)/development ## start a service, load it with Locust for 20 s, stop it
 	$(BIN)/python -m loadtest.run
+
+chaos: $(VENV)/development ## overload, kill, drain, soak and annoy a service, 6 minutes (ARGS=--publish)
+	$(BIN)/python -m loadtest.chaos $(ARGS)
 
 .venv-benchmarks/installed: requirements/benchmarks.lock
 	$(PYTHON) -m venv .venv-benchmarks

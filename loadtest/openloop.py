@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 TICK_SECONDS = 0.001
+RETRY_SECONDS = 0.1
 LAST_ANSWER_SECONDS = 15
 
 
@@ -48,7 +49,8 @@ class Outcome:
     offered: int = 0
     wrong: int = 0
     answers: list[tuple[float, float, int]] = field(default_factory=list)
-    lost: Counter[str] = field(default_factory=Counter)
+    retried: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
     seconds: float = 0.0
 
     def count(self, status: int) -> int:
@@ -110,13 +112,14 @@ class Connection(asyncio.Protocol):
         if self in self.load.idle[self.place]:
             self.load.idle[self.place].remove(self)
         if self.asked is not None:
-            self.load.failed("closed without an answer" if exc is None else type(exc).__name__)
+            self.load.failed("closed without an answer" if exc is None else type(exc).__name__, *self.asked)
             self.asked = None
 
 
 class Load:
     """Offers ``rate`` requests a second for ``seconds``, with random gaps (a Poisson process).
 
+    A request whose connection broke is sent again, as a balancer may: a forecast changes nothing.
     ``places`` tells where to send the next request, and may change its mind. ``kept`` connections
     are opened before the load begins, as a balancer keeps them; at most ``most`` are open, and what
     is due when all are busy waits for one while its time runs.
@@ -137,7 +140,7 @@ class Load:
         self.seconds = seconds
         self.kept = kept
         self.most = most
-        self.idle: dict[tuple[str, int], list[Connection]] = {}
+        self.idle: dict[tuple[str, int], deque[Connection]] = {}
         self.open: set[Connection] = set()
         self.opening: set[asyncio.Task[None]] = set()
         self.waiting: deque[tuple[float, Question]] = deque()
@@ -163,10 +166,9 @@ class Load:
             await asyncio.sleep(TICK_SECONDS)
         patience = monotonic() + LAST_ANSWER_SECONDS
         while (self.pending or self.waiting) and monotonic() < patience:
+            self.send()
             await asyncio.sleep(0.01)
-        unanswered = self.pending + len(self.waiting)
-        if unanswered:
-            self.outcome.lost["no answer"] += unanswered
+        self.outcome.lost = self.pending + len(self.waiting)
         for task in self.opening:
             task.cancel()
         for connection in list(self.open):
@@ -183,9 +185,9 @@ class Load:
         places = self.places()
         url = urlsplit(places[self.outcome.offered % len(places)])
         place = (str(url.hostname), int(url.port or 80))
-        idle = self.idle.setdefault(place, [])
+        idle = self.idle.setdefault(place, deque())
         while idle:
-            connection = idle.pop()
+            connection = idle.popleft()  # the one that has rested longest, before the server closes it
             if connection.transport is not None and not connection.transport.is_closing():
                 self.pending += 1
                 connection.ask(*self.waiting.popleft())
@@ -201,7 +203,8 @@ class Load:
         try:
             connection = await self.open_connection(place)
         except OSError as error:
-            self.failed(type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+            self.failed(type(error).__name__, due, question)
             return
         self.idle[place].remove(connection)
         connection.ask(due, question)
@@ -211,7 +214,7 @@ class Load:
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_connection(lambda: Connection(self, place), *place)
         self.open.add(connection)
-        self.idle.setdefault(place, []).append(connection)
+        self.idle.setdefault(place, deque()).append(connection)
         return connection
 
     def answered(self, due: float, status: int, question: Question, body: bytes) -> None:
@@ -223,10 +226,12 @@ class Load:
         if self.waiting:
             asyncio.get_running_loop().call_soon(self.send)
 
-    def failed(self, why: str) -> None:
-        """Note a request that got no answer."""
+    def failed(self, why: str, due: float, question: Question) -> None:
+        """Send a request again that got no answer."""
         self.pending -= 1
-        self.outcome.lost[why] += 1
+        self.outcome.retried[why] += 1
+        self.waiting.appendleft((due, question))
+        asyncio.get_running_loop().call_soon(self.send)
 
 
 def question(record: dict[str, Any], prediction: str, probability: float | None) -> Question:

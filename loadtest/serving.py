@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
@@ -27,6 +29,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Service:
+    """A running ``bentoml serve``."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+
 @contextmanager
 def served(
     bentoml_home: Path,
@@ -36,17 +46,34 @@ def served(
     env: Mapping[str, str] | None = None,
     log: IO[bytes] | None = None,
 ) -> Iterator[str]:
-    """Start ``bentoml serve``, yield its URL, stop it and all its children.
+    """``running``, for those who need the URL only."""
+    with running(bentoml_home, what, cwd, ready, env, log) as service:
+        yield service.url
 
-    ``ready=False`` waits for /livez only. ``log`` takes the service's output.
+
+@contextmanager
+def running(
+    bentoml_home: Path,
+    what: str = ".",
+    cwd: Path = PROJECT,
+    ready: bool = True,
+    env: Mapping[str, str] | None = None,
+    log: IO[bytes] | None = None,
+    flags: Sequence[str] = (),
+    trust: ssl.SSLContext | None = None,
+) -> Iterator[Service]:
+    """Start ``bentoml serve``, yield it, stop it and all its children.
+
+    ``ready=False`` waits for /livez only. ``log`` takes the service's output, ``flags`` are added
+    to the command line; ``trust`` is wanted when they are for TLS.
 
     Raises:
         RuntimeError: the service did not come up in START_SECONDS.
     """
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"{'https' if trust else 'http'}://127.0.0.1:{port}"
     process = subprocess.Popen(  # noqa: S603  (our own command line)
-        [sys.executable, "-m", "bentoml", "serve", what, "--host", "127.0.0.1", "--port", str(port)],
+        [sys.executable, "-m", "bentoml", "serve", what, "--host", "127.0.0.1", "--port", str(port), *flags],
         cwd=cwd,
         env={
             **os.environ,
@@ -59,8 +86,8 @@ def served(
         start_new_session=True,
     )
     try:
-        _await(f"{url}/{'readyz' if ready else 'livez'}", process)
-        yield url
+        _await(f"{url}/{'readyz' if ready else 'livez'}", process, trust)
+        yield Service(url, process)
     finally:
         stop(process)
 
@@ -78,13 +105,13 @@ def stop(process: subprocess.Popen[bytes]) -> int:
         process.wait()
 
 
-def _await(url: str, process: subprocess.Popen[bytes]) -> None:
+def _await(url: str, process: subprocess.Popen[bytes], trust: ssl.SSLContext | None) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"bentoml serve ended with exit code {process.returncode}")
         try:
-            with urlopen(url, timeout=1):  # noqa: S310  (http to loopback)
+            with urlopen(url, timeout=1, context=trust):  # noqa: S310  (loopback)
                 return
         except (URLError, OSError):
             time.sleep(0.1)

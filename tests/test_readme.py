@@ -6,6 +6,7 @@ import re
 import subprocess
 
 from loadtest.serving import PROJECT
+from weather.settings import ENDPOINTS, MOST_ARRIVING_BYTES, MOST_HEAD_BYTES, MOST_ROWS
 from weather.variables import FEATURES, LIMITS, UNITS
 
 README = (PROJECT / "README.md").read_text()
@@ -39,6 +40,18 @@ def test_every_file_that_is_named_exists_and_every_target_too() -> None:
     makefile = (PROJECT / "Makefile").read_text()
     for target in set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_operations_document_has_every_setting_and_its_figures() -> None:
+    operations = (PROJECT / "docs" / "operations.md").read_text()
+    for path in (PROJECT / "weather").glob("*.py"):
+        for variable in re.findall(r'"(WEATHER_\w+)"', path.read_text()):
+            assert f"`{variable}`" in operations, variable
+    for path, endpoint in ENDPOINTS.items():
+        assert f"| `POST {path}` in flight, a worker | {endpoint.most_in_flight} |" in operations
+    assert f"{MOST_ROWS:,}" in operations
+    assert f"{MOST_HEAD_BYTES // 1024} KiB" in operations
+    assert f"{MOST_ARRIVING_BYTES // 2**20} MiB" in operations
 
 
 def test_it_stays_short() -> None:

@@ -225,6 +225,14 @@ def test_probes_and_metrics(client: httpx.Client) -> None:
     assert 'endpoint="/predict"' in client.get("/metrics").text
 
 
+def test_a_scan_for_paths_makes_no_new_metric_series(client: httpx.Client) -> None:
+    for number in range(50):
+        assert_problem(client.get(f"/scan-{number}"), 404)
+    metrics = client.get("/metrics").text
+    assert 'endpoint="other"' in metrics
+    assert "scan-" not in metrics
+
+
 def test_refused_requests_write_no_traceback_to_the_log(bentoml_home: Path, tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log, served(bentoml_home, log=log) as url:
         assert httpx.post(f"{url}/predict", json={}).status_code == 400
