@@ -37,7 +37,7 @@ from loadtest.stations import observation
 from weather.artifacts import read
 from weather.classifier import Classifier
 from weather.compiler import compile_pair
-from weather.variables import EXAMPLE, WeatherVariables
+from weather.variables import EXAMPLE
 from weather.workers import works
 
 STEPS = (500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000, 8000)
@@ -88,9 +88,7 @@ def questions(count: int = 500) -> list[Question]:
     """Varied observations with the forecasts that the committed artifacts give for each alone."""
     artifacts = PROJECT / "artifacts"
     classifier = Classifier(compile_pair(read(artifacts / "model-scaler.pkl", artifacts / "svc.onnx")).model)
-    records = [observation() for _ in range(count)]
-    forecasts = [classifier.forecast([WeatherVariables(**record)])[0] for record in records]
-    return [question(r, f.prediction, f.probability) for r, f in zip(records, forecasts, strict=True)]
+    return [question(observation(), classifier) for _ in range(count)]
 
 
 @dataclass
@@ -280,7 +278,7 @@ def seconds(value: float) -> str:
 def status(url: str) -> int:
     """Of a GET; 0 without an answer."""
     try:
-        with urlopen(url, timeout=1) as answer:  # noqa: S310  (loopback)
+        with urlopen(url, timeout=1) as answer:
             return int(answer.status)
     except URLError as error:
         return int(getattr(error, "code", 0))
@@ -324,14 +322,11 @@ async def vandal(address: tuple[str, int], chance: random.Random) -> int:
     return code
 
 
-MARKS = ("<!-- make chaos -->\n", "<!-- end of make chaos -->")
-
-
-def publish(table: str) -> None:
-    """Put the table between the marks in docs/operations.md."""
-    file = PROJECT / "docs" / "operations.md"
-    before, rest = file.read_text().split(MARKS[0])
-    file.write_text(before + MARKS[0] + table + MARKS[1] + rest.split(MARKS[1])[1])
+def published(file: Path, command: str, table: str) -> None:
+    """Put a table between the marks that name its command."""
+    begin, end = f"<!-- {command} -->\n", f"<!-- end of {command} -->"
+    before, rest = file.read_text().split(begin)
+    file.write_text(before + begin + table + end + rest.split(end)[1])
 
 
 def main() -> int:
@@ -362,7 +357,7 @@ def main() -> int:
             lines.append(str(row))
             print(row, flush=True)
     if given.publish:
-        publish("\n".join(lines) + "\n")
+        published(PROJECT / "docs" / "operations.md", "make chaos", "\n".join(lines) + "\n")
     return int(failed)
 
 

@@ -34,7 +34,7 @@ def load(url: str, seconds: int, users: int) -> int:
         *("--headless", "--host", url, "--users", str(users), "--spawn-rate", str(users)),
         *("--run-time", f"{seconds}s", "--only-summary", "--exit-code-on-error", "1"),
     ]
-    return subprocess.run(command, cwd=PROJECT, check=False).returncode  # noqa: S603
+    return subprocess.run(command, cwd=PROJECT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from typing import IO
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import psutil
+
 PROJECT = Path(__file__).parent.parent
 START_SECONDS = 90
 STOP_SECONDS = 30
@@ -61,18 +63,19 @@ def running(
     log: IO[bytes] | None = None,
     flags: Sequence[str] = (),
     trust: ssl.SSLContext | None = None,
+    port: int | None = None,
 ) -> Iterator[Service]:
     """Start ``bentoml serve``, yield it, stop it and all its children.
 
     ``ready=False`` waits for /livez only. ``log`` takes the service's output, ``flags`` are added
-    to the command line; ``trust`` is wanted when they are for TLS.
+    to the command line; ``trust`` is wanted when they are for TLS. ``port`` is a free one by default.
 
     Raises:
         RuntimeError: the service did not come up in START_SECONDS.
     """
-    port = free_port()
+    port = port or free_port()
     url = f"{'https' if trust else 'http'}://127.0.0.1:{port}"
-    process = subprocess.Popen(  # noqa: S603  (our own command line)
+    process = subprocess.Popen(
         [sys.executable, "-m", "bentoml", "serve", what, "--host", "127.0.0.1", "--port", str(port), *flags],
         cwd=cwd,
         env={
@@ -93,16 +96,32 @@ def running(
 
 
 def stop(process: subprocess.Popen[bytes]) -> int:
-    """SIGTERM, then after STOP_SECONDS SIGKILL to the whole process group; the exit code."""
+    """SIGTERM, then after STOP_SECONDS SIGKILL to it and its workers; the exit code."""
+    family = family_of(process)
     process.send_signal(signal.SIGTERM)
     try:
         return process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         return -signal.SIGKILL
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        kill(family)
         process.wait()
+
+
+def family_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """A service's processes: workers have sessions of their own, and would outlive it."""
+    try:
+        supervisor = psutil.Process(process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill(family: Sequence[psutil.Process]) -> None:
+    """SIGKILL to those that still live."""
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
 
 
 def _await(url: str, process: subprocess.Popen[bytes], trust: ssl.SSLContext | None) -> None:
@@ -111,7 +130,7 @@ def _await(url: str, process: subprocess.Popen[bytes], trust: ssl.SSLContext | N
         if process.poll() is not None:
             raise RuntimeError(f"bentoml serve ended with exit code {process.returncode}")
         try:
-            with urlopen(url, timeout=1, context=trust):  # noqa: S310  (loopback)
+            with urlopen(url, timeout=1, context=trust):
                 return
         except (URLError, OSError):
             time.sleep(0.1)

@@ -44,8 +44,8 @@ def test_every_file_that_is_named_exists_and_every_target_too() -> None:
 
 def test_the_operations_document_has_every_setting_and_its_figures() -> None:
     operations = (PROJECT / "docs" / "operations.md").read_text()
-    for path in (PROJECT / "weather").glob("*.py"):
-        for variable in re.findall(r'"(WEATHER_\w+)"', path.read_text()):
+    for module in (PROJECT / "weather").glob("*.py"):
+        for variable in re.findall(r'"(WEATHER_\w+)"', module.read_text()):
             assert f"`{variable}`" in operations, variable
     for path, endpoint in ENDPOINTS.items():
         assert f"| `POST {path}` in flight, a worker | {endpoint.most_in_flight} |" in operations
