@@ -14,10 +14,10 @@ HORIZON ?= 4
 
 BIN := $(VENV)/bin
 
-.PHONY: help serve key test check train import evaluate bento loadtest chaos bench lock clean
+.PHONY: help serve key test check train import evaluate bento loadtest chaos test-replicas capacity bench lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The lock files form a chain, each a superset of the one before. A stamp marks what .venv holds;
 # a larger set satisfies every target that needs a smaller one.
@@ -65,14 +65,17 @@ bento: $(VENV)/import ## build the Bento from the latest models in the store
 	$(BIN)/python train_import.py import --if-missing
 	$(BIN)/bentoml build
 
-loadkey: $(VENV)/import ## make an API key for NAME=…
-	@$(BIN)/python -m weather.access $(NAME)
-
-test: $(VENV)/development ## start a service, load it with Locust for 20 s, stop it
+loadtest: $(VENV)/development ## start a service, load it with Locust for 20 s, stop it
 	$(BIN)/python -m loadtest.run
 
 chaos: $(VENV)/development ## overload, kill, drain, soak and annoy a service, 6 minutes (ARGS=--publish)
 	$(BIN)/python -m loadtest.chaos $(ARGS)
+
+test-replicas: $(VENV)/development ## three replicas behind HAProxy: kill one, roll out a second model, 2 minutes
+	$(BIN)/python -m loadtest.replicas $(ARGS)
+
+capacity: $(VENV)/development ## which load one replica takes at which latency, 2 minutes
+	$(BIN)/python -m loadtest.capacity $(ARGS)
 
 .venv-benchmarks/installed: requirements/benchmarks.lock
 	$(PYTHON) -m venv .venv-benchmarks

@@ -18,12 +18,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -235,8 +235,11 @@ class Chaos:
         )
 
 
+T = TypeVar("T")
+
+
 @contextlib.contextmanager
-def on_first_core(start: contextlib.AbstractContextManager[Service]) -> Any:
+def on_first_core(start: contextlib.AbstractContextManager[T]) -> Iterator[T]:
     """Start a service on the first core, then give this program the others."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})

@@ -108,26 +108,14 @@ def balancer(slots: list[Slot], folder: Path) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        until(lambda: status(f"http://{address}/readyz") == 200, 30)
+        for _ in range(300):
+            if status(f"http://{address}/readyz") == 200:
+                break
+            time.sleep(0.1)
         yield f"http://{address}"
     finally:
         process.terminate()
         process.wait(30)
-
-
-def until(holds: object, seconds: float) -> float:
-    """Wait until ``holds()``; the seconds that it took.
-
-    Raises:
-        TimeoutError: it didn't.
-    """
-    assert callable(holds)
-    begin = time.monotonic()
-    while not holds():
-        if time.monotonic() - begin > seconds:
-            raise TimeoutError
-        time.sleep(0.05)
-    return time.monotonic() - begin
 
 
 def killed(url: str, slot: Slot, home: Path, folder: Path) -> str:

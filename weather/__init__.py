@@ -3,7 +3,13 @@
 Training side:  observations, verification, training, export (files), model_card
 Import side:    artifacts (files), compiler (one ONNX graph), store (BentoML model store)
 Serving side:   variables (the contract), loading, classifier, batching (one record), bulk (many),
-                problems (errors), limits, deadline, openapi, pages, bentoml_internals, settings
+                problems (errors), openapi, pages, bentoml_internals, settings; on a request's way
+                in: frontdoor, deadline, draining, access, limits, admission; workers
 
 The serving side never imports the training side; ``tests/test_layout.py`` guards that.
 """
+
+import os
+
+# ONNX Runtime reports its use to its maker from 1.29 on, unless told not to before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

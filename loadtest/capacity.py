@@ -1,0 +1,115 @@
+"""``make capacity``: what one replica can take at which latency, and what a second worker adds.
+
+Open-loop load of single forecasts. One replica has the first core, this program the others; for the
+scaling run both share all cores, so its second line is bounded by what the load itself takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvloop
+
+from loadtest.chaos import on_first_core, published, questions
+from loadtest.openloop import Load, Outcome, Question
+from loadtest.serving import PROJECT, Service, family_of, running
+
+RATES = (250, 500, 1000, 1500, 2000, 2500, 3000, 3500, 4000)
+BUDGETS_MS = (10, 25, 50, 100)
+
+
+def cpu(service: Service) -> float:
+    """CPU seconds of supervisor and workers so far."""
+    return float(sum(sum(member.cpu_times()[:2]) for member in family_of(service.process)))
+
+
+def memory(service: Service) -> float:
+    """Resident MB of supervisor and workers."""
+    return float(sum(member.memory_info().rss for member in family_of(service.process)) / 1e6)
+
+
+@contextmanager
+def replica(home: Path, workers: int) -> Iterator[tuple[Service, float]]:
+    """A service and the seconds until it was ready."""
+    begin = time.monotonic()
+    options = {"BENTOML_CONFIG_OPTIONS": f"services.rain_forecast.workers={workers}"}
+    with running(home, env=options) as service:
+        yield service, time.monotonic() - begin
+
+
+def offer(service: Service, asked: list[Question], rate: float, seconds: float) -> Outcome:
+    """One step of load."""
+    return uvloop.run(Load(lambda: [service.url], asked, rate, seconds).run())
+
+
+def one_replica(home: Path, asked: list[Question], seconds: float) -> list[str]:
+    """Latency by rate, memory, readiness, and which rate keeps which latency."""
+    lines = ["| requests/s | p50 (ms) | p99 (ms) | refused | CPU s / 1,000 |", "|---|---|---|---|---|"]
+    kept: dict[int, float] = {}
+    with on_first_core(replica(home, 1)) as (service, ready):
+        offer(service, asked, 500, 3)
+        for rate in RATES:
+            before = cpu(service)
+            step = offer(service, asked, rate, seconds)
+            used = (cpu(service) - before) / step.count(200) * 1000
+            refused = step.count(429) / step.offered
+            lines.append(
+                f"| {rate:,} | {step.percentile(50):.1f} | {step.percentile(99):.1f} "
+                f"| {refused:.1%} | {used:.2f} |"
+            )
+            if refused > 0.05:
+                break
+            for budget in BUDGETS_MS:
+                if step.percentile(99) <= budget and refused < 0.001:
+                    kept[budget] = max(kept.get(budget, 0), rate)
+        lines += ["", f"Ready after {ready:.1f} s; {memory(service):,.0f} MB, supervisor included.", ""]
+    lines += ["| p99 within | one replica takes | replicas for 10,000/s |", "|---|---|---|"]
+    lines += [f"| {b} ms | {r:,.0f}/s | {-(-10_000 // r):.0f} |" for b, r in sorted(kept.items())]
+    return lines
+
+
+def scaling(home: Path, asked: list[Question], seconds: float) -> list[str]:
+    """Goodput beyond saturation with one and two workers on all cores."""
+    lines = ["", "| workers, all cores | goodput when saturated | CPU s / 1,000 | MB |", "|---|---|---|---|"]
+    for workers in (1, 2):
+        with replica(home, workers) as (service, _):
+            time.sleep(3)  # /readyz may be the first worker's before the second was counted
+            offer(service, asked, 500, 3)
+            before = cpu(service)
+            step = offer(service, asked, RATES[-1] * workers, 2 * seconds)
+            used = (cpu(service) - before) / step.count(200) * 1000
+            lines.append(f"| {workers} | {step.goodput():,.0f}/s | {used:.2f} | {memory(service):,.0f} |")
+    return lines
+
+
+def main() -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest.capacity", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5, help="of each step")
+    parser.add_argument("--publish", action="store_true", help="put the tables into docs/deployment.md")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        environment = {**os.environ, "BENTOML_HOME": name, "BENTOML_DO_NOT_TRACK": "True"}
+        command = [sys.executable, "train_import.py", "import"]
+        subprocess.run(command, cwd=PROJECT, env=environment, check=True, stdout=subprocess.DEVNULL)
+        asked = questions()
+        table = (
+            "\n".join([*one_replica(home, asked, given.seconds), *scaling(home, asked, given.seconds)]) + "\n"
+        )
+    print(table)
+    if given.publish:
+        published(PROJECT / "docs" / "deployment.md", "make capacity", table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
