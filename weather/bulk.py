@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ JSON = "application/json"
 
 CHUNK = 64
 """Rows between two looks at other requests: half a millisecond or so."""
+
+NO_TABLE = Fault(["observations"], "the lines after the first are no table of numbers", "csv_invalid")
 
 LOW, HIGH = np.array([LIMITS[name] for name in FEATURES]).T
 
@@ -160,27 +163,32 @@ async def parse_csv(body: bytes) -> NDArray[np.float32]:
     check_count(sum(1 for line in lines.splitlines() if line.strip()))
     order = [names.index(name) for name in FEATURES]
     try:
-        rows = np.loadtxt(io.StringIO(lines), delimiter=",", comments=None, ndmin=2)[:, order]
-    except (ValueError, IndexError):
-        rows = np.full((1, len(FEATURES)), np.nan)
-    if not ((rows >= LOW) & (rows <= HIGH)).all():
-        raise refusal(list(csv_faults(lines, order))[:MOST_FAULTS])
-    return rows.astype(np.float32)
+        rows = np.loadtxt(io.StringIO(lines), delimiter=",", comments=None, quotechar='"', ndmin=2)
+    except ValueError:
+        rows = np.empty((0, 0))
+    if rows.shape[1] == len(FEATURES):
+        rows = rows[:, order]
+        if ((rows >= LOW) & (rows <= HIGH)).all():
+            return rows.astype(np.float32)
+    raise refusal(list(islice(csv_faults(lines, order), MOST_FAULTS)) or [NO_TABLE])
 
 
 def csv_faults(lines: str, order: list[int]) -> Iterator[Fault]:
     """The faults of a CSV body, line by line; slow, so only for bodies that have one."""
-    filled = (cells for cells in csv.reader(io.StringIO(lines)) if any(cell.strip() for cell in cells))
-    for index, cells in enumerate(filled):
-        if len(cells) != len(FEATURES):
-            message = f"{len(cells)} values where {len(FEATURES)} were expected"
-            yield Fault(["observations", index], message, "csv_row")
-            continue
-        record = {name: _number(cells[at]) for name, at in zip(FEATURES, order, strict=True)}
-        try:
-            WeatherVariables.model_validate(record)
-        except ValidationError as error:
-            yield from faults(error, "observations", index)
+    reader = csv.reader(io.StringIO(lines, newline=""))
+    try:
+        for index, cells in enumerate(cells for cells in reader if any(cell.strip() for cell in cells)):
+            if len(cells) != len(FEATURES):
+                message = f"{len(cells)} values where {len(FEATURES)} were expected"
+                yield Fault(["observations", index], message, "csv_row")
+                continue
+            record = {name: _number(cells[at]) for name, at in zip(FEATURES, order, strict=True)}
+            try:
+                WeatherVariables.model_validate(record)
+            except ValidationError as error:
+                yield from faults(error, "observations", index)
+    except csv.Error:
+        yield NO_TABLE
 
 
 def check_count(rows: int) -> None:
@@ -200,7 +208,9 @@ def chunks(rows: int) -> Iterator[slice]:
 
 
 def _number(cell: str) -> float | str:
+    """As ``np.loadtxt`` takes it: to Python 1_0 and other scripts' digits are numbers too."""
+    bare = cell.strip()
     try:
-        return float(cell)
+        return float(bare) if bare.isascii() and "_" not in bare else cell
     except ValueError:
         return cell

@@ -20,14 +20,16 @@ from typing import Any
 
 from starlette.types import Receive
 from uvicorn.lifespan.on import LifespanOn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from weather.problems import Problem
 from weather.settings import HEAD_SECONDS, MOST_HEAD_BYTES
 
 POST = re.compile(rb"POST (/\w+) HTTP/1\.1\r\n")
-LENGTH = re.compile(rb"\r\ncontent-length: *(\d+) *\r\n")
-UNUSUAL = re.compile(rb"\r\n(?:transfer-encoding|expect|connection|upgrade) *:")
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9}) *\r\n")
+UNUSUAL = re.compile(rb"[\r\n](?:transfer-encoding|expect|upgrade|connection(?!: keep-alive\r\n))")
+
+UPGRADE = re.compile(rb"\r\nupgrade(?=[ \t]*:)", re.IGNORECASE)
 
 
 class Places:
@@ -59,9 +61,12 @@ class FrontDoor(HttpToolsProtocol):
         super().__init__(**server)
         self.places = places
         self.refused = refused
+        self.running: RequestResponseCycle | None = None  # what the app is busy with; ``cycle`` came last
         self.inside = False  # between a request's first byte and its last
         self.heading = False  # between its first byte and the end of its head
-        self.head_bytes = 0
+        self.head_bytes = 0  # of the head that is coming, without the last piece
+        self.last_piece = 0
+        self.fault = NO_HTTP
         self.head_timer: TimerHandle | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -70,15 +75,26 @@ class FrontDoor(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.head_done()
+        if self.running is not None:
+            # uvicorn tells this to the last one only; the others then write to nobody: a traceback each.
+            self.running.disconnected = True
+            self.running.message_event.set()
         super().connection_lost(exc)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)
+
     def data_received(self, data: bytes) -> None:
+        if b"pgrade" in data and (self.heading or not self.inside):
+            data = without_upgrade(data)
         start = None if self.inside else POST.match(data)
         if start is not None:
             path = start[1].decode()
             if not self.places.let_in(path, self.loop) and self.one_request(data):
                 self.refuse(path)
                 return
+        self.last_piece = len(data)
         super().data_received(data)
         if not self.heading:
             self.head_done()
@@ -87,7 +103,7 @@ class FrontDoor(HttpToolsProtocol):
                 self.await_head()
             self.head_bytes += len(data)
             if self.head_bytes > MOST_HEAD_BYTES:
-                self.send(Problem(431, f"the head is larger than {MOST_HEAD_BYTES:,} bytes"))
+                self.send(HEAD_TOO_LARGE)
 
     def one_request(self, data: bytes) -> bool:
         """Whether ``data`` is one whole request and nothing else, and none before it is unanswered.
@@ -99,8 +115,13 @@ class FrontDoor(HttpToolsProtocol):
             return False
         end = data.find(b"\r\n\r\n") + 4
         head = data[:end].lower()
-        lengths = LENGTH.findall(head)
-        return len(lengths) == 1 and len(data) == end + int(lengths[0]) and not UNUSUAL.search(head)
+        length = LENGTH.search(head)
+        return (
+            length is not None
+            and len(data) == end + int(length[1])
+            and head.count(b"content-length") == 1
+            and not UNUSUAL.search(head)
+        )
 
     def refuse(self, path: str) -> None:
         """429, and the connection stays."""
@@ -118,8 +139,12 @@ class FrontDoor(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self.heading = False
+        # The pieces may have held more than this head; its own size is looked at only where it matters.
+        if self.head_bytes + self.last_piece > MOST_HEAD_BYTES and self.head_size() > MOST_HEAD_BYTES:
+            self.fault = HEAD_TOO_LARGE
+            raise ValueError(self.fault.error)  # for the parser, which then takes no more
         super().on_headers_complete()
+        self.heading = False
 
     def on_message_complete(self) -> None:
         self.inside = False
@@ -136,13 +161,27 @@ class FrontDoor(HttpToolsProtocol):
             self.head_timer.cancel()
             self.head_timer = None
 
+    def head_size(self) -> int:
+        """Bytes of the head that has come, but for its first and last few."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
     def send_400_response(self, msg: str) -> None:
-        """What uvicorn calls this for what is no HTTP."""
-        self.send(Problem(400, "this is not an HTTP/1.1 request"))
+        """What uvicorn calls this when the parser takes no more."""
+        self.send(self.fault)
 
     def send(self, problem: Problem) -> None:
-        """Answer without the app, and close."""
-        self.transport.write(head(problem) + b"connection: close\r\n\r\n" + problem.response().body)
+        """Answer without the app, and close; or only close: each request gets one answer, its own."""
+        waiting = self.running is not None and not self.running.response_complete
+        broken = self.inside and not self.heading  # a body, that of ``self.cycle``
+        own = waiting and broken and self.cycle is self.running and not self.cycle.response_started
+        if waiting and not own:
+            self.cycle.keep_alive = False  # once this last one is answered it closes
+            return
+        if own:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if own or not broken:
+            self.transport.write(head(problem) + b"connection: close\r\n\r\n" + problem.response().body)
         self.transport.close()
 
 
@@ -151,6 +190,18 @@ def head(problem: Problem) -> bytes:
     lines = [name + b": " + value + b"\r\n" for name, value in problem.response().raw_headers]
     return STATUS_LINE[problem.status] + b"".join(lines)
 
+
+def without_upgrade(data: bytes) -> bytes:
+    """A head, or a piece of one, that asks for no other protocol: there is none here.
+
+    Java's HttpClient offers HTTP/2 with each request, and the parser then drops the body.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return UPGRADE.sub(b"\r\nignored", head) + end + rest
+
+
+NO_HTTP = Problem(400, "this is not an HTTP/1.1 request")
+HEAD_TOO_LARGE = Problem(431, f"the head is larger than {MOST_HEAD_BYTES:,} bytes")
 
 REFUSAL_HEAD = head(Problem(429))
 REFUSAL_BODY = b"\r\n" + bytes(Problem(429).response().body)

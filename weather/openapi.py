@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from weather.problems import SENTENCES
+from weather.problems import RETRY_HEADERS, SENTENCES
 from weather.settings import ENDPOINTS, MOST_ROWS
 from weather.variables import ANSWER, EXAMPLE, FEATURES, Forecasts, Observations
 
@@ -38,6 +38,38 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         },
     },
 }
+
+TEXT: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
+
+WELCOME: dict[str, Any] = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "required": ["Hello", "links"],
+            "properties": {
+                "Hello": {"type": "string"},
+                "links": {"type": "object", "additionalProperties": {"type": "string"}},
+            },
+        }
+    },
+    "text/html": {"schema": {"type": "string"}},
+}
+"""HTML for those who accept it, which browsers do."""
+
+HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    **{
+        status: {
+            "Retry-After": {
+                "required": True,
+                "description": "seconds to wait at least",
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        }
+        for status in RETRY_HEADERS
+    },
+}
+"""Headers that an error never lacks."""
 
 STATUSES = (400, 413, 415, 429, 500, 503, 504)
 """What a POST can answer besides 200."""
@@ -77,10 +109,15 @@ def document(keys: bool = False) -> dict[str, Any]:
             "/predict_batch": _post(
                 f"Forecast rain from 1 to {MOST_ROWS:,} observations, in order",
                 "predict_batch",
-                {**_json("Observations", {"observations": [EXAMPLE]}), **_csv(CSV_EXAMPLE)},
+                {
+                    **_json("Observations", {"observations": [EXAMPLE]}),
+                    **_csv(CSV_EXAMPLE, "a line of the seven field names, in any order, and a line an hour"),
+                },
                 {
                     **_json("Forecasts", {"forecasts": [ANSWER]}),
-                    **_csv("prediction,probability\nRain,0.83\n"),
+                    **_csv(
+                        "prediction,probability\nRain,0.83\n", "a header, and a line for each observation"
+                    ),
                 },
             ),
             **{
@@ -93,16 +130,10 @@ def document(keys: bool = False) -> dict[str, Any]:
                     }
                 }
                 for path, (summary, responses) in {
-                    "/": ("Welcome and links", _ok("application/json")),
-                    "/livez": ("Whether the process lives", _ok("text/plain")),
-                    "/readyz": (
-                        "Whether forecasts can be asked for",
-                        {
-                            **_ok("text/plain"),
-                            "503": _problem(SENTENCES[503]),
-                        },
-                    ),
-                    "/metrics": ("Prometheus metrics", _ok("text/plain")),
+                    "/": ("Welcome and links", _ok(WELCOME)),
+                    "/livez": ("Whether the process lives", _ok(TEXT)),
+                    "/readyz": ("Whether forecasts can be asked for", {**_ok(TEXT), "503": _problem(503)}),
+                    "/metrics": ("Prometheus metrics", _ok(TEXT)),
                 }.items()
             },
         },
@@ -113,14 +144,13 @@ def document(keys: bool = False) -> dict[str, Any]:
         for path in ENDPOINTS:
             operation = found["paths"][path]["post"]
             operation["security"] = [{scheme: []} for scheme in SCHEMES]
-            operation["responses"]["401"] = _problem(SENTENCES[401])
+            operation["responses"]["401"] = _problem(401)
     return found
 
 
 def _post(summary: str, operation: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     limits = ENDPOINTS[f"/{operation}"]
     sentences = {
-        **SENTENCES,
         400: "the body breaks the contract; every fault is named",
         413: f"the body is larger than {limits.most_bytes:,} bytes",
         415: f"the body is not {' or '.join(limits.media_types)}",
@@ -133,14 +163,15 @@ def _post(summary: str, operation: str, body: dict[str, Any], answer: dict[str, 
             "requestBody": {"required": True, "content": body},
             "responses": {
                 "200": {"description": "the forecast", "content": answer},
-                **{str(status): _problem(sentences[status]) for status in STATUSES},
+                **{str(status): _problem(status, sentences.get(status, "")) for status in STATUSES},
             },
         }
     }
 
 
-def _problem(sentence: str) -> dict[str, Any]:
-    return {"description": sentence, "content": _json("Problem")}
+def _problem(status: int, sentence: str = "") -> dict[str, Any]:
+    described = {"description": sentence or SENTENCES[status], "content": _json("Problem")}
+    return {**described, "headers": HEADERS[status]} if status in HEADERS else described
 
 
 def _json(name: str, example: object = None) -> dict[str, Any]:
@@ -150,9 +181,10 @@ def _json(name: str, example: object = None) -> dict[str, Any]:
     return {"application/json": content}
 
 
-def _csv(example: str) -> dict[str, Any]:
-    return {"text/csv": {"schema": {"type": "string"}, "example": example}}
+def _csv(example: str, meaning: str) -> dict[str, Any]:
+    schema = {"type": "string", "format": "csv", "description": meaning}
+    return {"text/csv": {"schema": schema, "example": example}}
 
 
-def _ok(media_type: str) -> dict[str, Any]:
-    return {"200": {"description": "OK", "content": {media_type: {}}}}
+def _ok(content: dict[str, Any]) -> dict[str, Any]:
+    return {"200": {"description": "OK", "content": content}}
