@@ -14,7 +14,7 @@ HORIZON ?= 4
 
 BIN := $(VENV)/bin
 
-.PHONY: help serve key test check train import evaluate bento loadtest chaos test-replicas capacity bench lock clean
+.PHONY: help serve key test check train import evaluate bento image test-image loadtest chaos test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,8 +65,15 @@ bento: $(VENV)/import ## build the Bento from the latest models in the store
 	$(BIN)/python train_import.py import --if-missing
 	$(BIN)/bentoml build
 
-loadtest: $(VENV)/development ## start a service, load it with Locust for 20 s, stop it
-	$(BIN)/python -m loadtest.run
+image: $(VENV)/import ## build the Bento and its container image (IMAGE=name:tag, ENGINE=podman)
+	$(BIN)/python train_import.py import --if-missing
+	$(BIN)/python -m deploy.image.build $(IMAGE)
+
+test-image: $(VENV)/development ## build the image and test it, confined; as root on Debian installs podman
+	deploy/image/engine.sh $(BIN)/python -m pytest deploy/image $(ARGS)
+
+loadtest: $(VENV)/development ## load a service of its own, or URL=http://…, with Locust for 20 s (ARGS=--help)
+	$(BIN)/python -m loadtest.run $(if $(URL),--url $(URL)) $(ARGS)
 
 chaos: $(VENV)/development ## overload, kill, drain, soak and annoy a service, 6 minutes (ARGS=--publish)
 	$(BIN)/python -m loadtest.chaos $(ARGS)
@@ -76,6 +83,9 @@ test-replicas: $(VENV)/development ## three replicas behind HAProxy: kill one, r
 
 capacity: $(VENV)/development ## which load one replica takes at which latency, 2 minutes
 	$(BIN)/python -m loadtest.capacity $(ARGS)
+
+fuzz: $(VENV)/development ## 20,000 requests made from the OpenAPI document, 6 minutes
+	FUZZ_EXAMPLES=7000 $(BIN)/python -m pytest tests/test_conformance.py
 
 .venv-benchmarks/installed: requirements/benchmarks.lock
 	$(PYTHON) -m venv .venv-benchmarks

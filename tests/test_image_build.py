@@ -1,0 +1,53 @@
+"""What ``make image`` does before an engine comes in; the image itself is for ``make test-image``."""
+
+from __future__ import annotations
+
+import configparser
+import os
+from pathlib import Path
+
+import pytest
+
+from deploy.image.build import main, pip_secrets
+
+
+def test_without_an_engine_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("ENGINE", raising=False)
+    monkeypatch.setattr("sys.argv", ["make image"])
+    assert main() == os.EX_UNAVAILABLE
+    assert "No container engine works here (tried: docker, podman, buildah)." in capsys.readouterr().err
+
+
+def test_pip_in_the_build_is_led_where_pip_here_is_led(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here, bundle, build = tmp_path / "pip.conf", tmp_path / "bundle.pem", tmp_path / "build"
+    for name in filter(lambda name: name.startswith("PIP_"), list(os.environ)):
+        monkeypatch.delenv(name)
+    bundle.write_text("certificates")
+    build.mkdir()
+    here.write_text(
+        f"""[global]
+cert = {bundle}
+find-links = /wheels
+extra-index-url =
+    file:///local
+    https://extra.example/simple
+"""
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(here))
+    monkeypatch.setenv("PIP_INDEX_URL", "https://user:secret@index.example/simple")
+
+    files = {file.name: file.read_text() for file in pip_secrets(build)}
+
+    assert files["ca.pem"] == "certificates"
+    settings = configparser.RawConfigParser()
+    settings.read_string(files["pip.conf"])
+    wanted = dict(settings["global"])
+    assert wanted["index-url"] == "https://user:secret@index.example/simple"
+    assert wanted["extra-index-url"] == "https://extra.example/simple"
+    assert wanted["cert"] == "/run/secrets/ca.pem"
+    assert "find-links" not in wanted
