@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import csv
 import random
 from pathlib import Path
 
-MANIFEST = json.loads((Path(__file__).parent.parent / "artifacts" / "manifest.json").read_text())
+SAMPLE = Path(__file__).parent / "observations.csv"
+"""1,000 hours of the default data, in the contract's units; ``python -m loadtest.sample`` draws it."""
+
+
+def _read() -> list[dict[str, float]]:
+    if not SAMPLE.exists():  # before loadtest.sample has drawn it
+        return []
+    with SAMPLE.open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+OBSERVATIONS = _read()
+RAINY = [row for row in OBSERVATIONS if row["current_weather_condition"] == 1]
 
 
 def observation() -> dict[str, float]:
-    """A valid observation, drawn evenly from the range that each feature had in training."""
-    drawn = {f["name"]: round(random.uniform(f["minimum"], f["maximum"]), 2) for f in MANIFEST["features"]}
-    drawn["current_weather_condition"] = float(random.random() < 0.1)
-    return drawn
+    """A valid observation, as often as such hours were in the real data."""
+    return dict(random.choice(OBSERVATIONS))
