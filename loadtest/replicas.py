@@ -146,8 +146,10 @@ def killed(url: str, slot: Slot, home: Path, folder: Path) -> str:
     engine.join()
     back = time.monotonic() - begin
     locust.wait(120)
-    (stats,) = json.loads(result.read_text())
-    asked, failed = stats["num_requests"], stats["num_failures"]
+    entries = json.loads(result.read_text())
+    asked = sum(entry["num_requests"] for entry in entries)
+    refused = sum(entry["num_requests"] for entry in entries if entry["name"].endswith(", refused"))
+    failed = refused + sum(entry["num_failures"] for entry in entries)
     return (
         f"| SIGKILL to one of three | Locust, 40 users, {asked / 25:,.0f}/s | 1 SIGKILL "
         f"| {asked:,} | {failed} | 0 | {back:.1f} s |"

@@ -174,7 +174,8 @@ def conforms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Conforms:
         ran.append(report["test_cases"]["generated"])
         with capsys.disabled():
             print(
-                f"\n{report['stop_reason']}: {ran[-1]:,} cases in {report['running_time']:.0f} s; so far {sum(ran):,}"
+                f"\n{report['stop_reason']}: {ran[-1]:,} cases in {report['running_time']:.0f} s; "
+                f"so far {sum(ran):,}"
             )
         return report
 

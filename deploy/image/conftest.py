@@ -8,6 +8,7 @@ REPORT = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Begin the report."""
     config.stash[REPORT] = []
 
 
@@ -18,6 +19,7 @@ def report(pytestconfig: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show it, whatever became of the tests."""
     lines = config.stash[REPORT]
     if lines:
         terminalreporter.section("the image")

@@ -88,6 +88,11 @@ def output(*command: str) -> str:
 
 
 def status(url: str) -> int:
+    """Of a GET.
+
+    Raises:
+        OSError: nobody answered.
+    """
     try:
         with urlopen(url, timeout=2) as answer:
             return int(answer.status)

@@ -25,10 +25,12 @@ def below(top: str) -> Iterator[os.stat_result]:
 
 
 def on_disk(status: os.stat_result) -> int:
+    """Bytes of whole blocks."""
     return status.st_blocks * 512
 
 
 def weight(top: str) -> int:
+    """Bytes on disk below a folder."""
     return sum(map(on_disk, below(top)))
 
 
@@ -39,6 +41,7 @@ def installed(package: Distribution) -> int:
 
 
 def main() -> None:
+    """Print the table."""
     packages = sorted(((installed(p), f"{p.name} {p.version}") for p in distributions()), reverse=True)
     others = packages[SHOWN:]
     whole, bento = weight("/"), weight("/app/bento")
