@@ -35,7 +35,7 @@ from weather.classifier import Classifier
 from weather.compiler import compile_pair
 
 LAME_DUCK_SECONDS = 5
-"""As in a Bento."""
+"""As in the image."""
 
 HEADER = (
     "| scenario | load | faults | requests | failed for the client | wrong answers | capacity back after |\n"

@@ -25,7 +25,7 @@ def seconds(variable: str, default: float, most: float) -> float:
 
 
 LAME_DUCK_SECONDS = seconds("WEATHER_LAME_DUCK_SECONDS", default=0, most=600)
-"""Seconds between SIGTERM and the end, not ready but serving; a Bento sets 5 (bentofile.yaml)."""
+"""Seconds between SIGTERM and the end, not ready but serving; the image sets 5 (bentofile.yaml)."""
 
 API_KEYS_FILE = Path(os.environ["WEATHER_API_KEYS_FILE"]) if os.environ.get("WEATHER_API_KEYS_FILE") else None
 """Where the accepted API keys are; without it there are no keys."""

@@ -75,7 +75,8 @@ stand_in() {
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='rm "$1"/usr/lib/python3*/EXTERNALLY-MANAGED && ln -s python3 "$1"/usr/bin/python' \
     --customize-hook='find "$1"/usr/lib/python3* -name __pycache__ -prune -exec rm -r {} +' \
-    bookworm "$cache/base.tar" ${mirror:+"$mirror"} >"$cache/base.log" 2>&1 || { cat "$cache/base.log" >&2; return 1; }
+    bookworm "$cache/base.tar" ${mirror:+"$mirror"} >"$cache/base.log" 2>&1 ||
+    { cat "$cache/base.log" >&2 && return 1; }
   podman import --quiet --change 'CMD=["python3"]' --change 'LABEL=rain-forecast.base=stand-in' \
     --change 'ENV=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
     "$cache/base.tar" "$base" >/dev/null
@@ -96,7 +97,8 @@ if runs_base_image docker; then
   ENGINE=docker exec "$@"
 fi
 if [ "$(id -u)" != 0 ]; then
-  runs_base_image podman || skip "neither docker nor podman can run $base here, and only root can install an engine"
+  runs_base_image podman ||
+    skip "neither docker nor podman can run $base here, and only root can install an engine"
   ENGINE=podman exec "$@"
 fi
 
