@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -75,24 +76,25 @@ def running(
     """
     port = port or free_port()
     url = f"{'https' if trust else 'http'}://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bentoml", "serve", what, "--host", "127.0.0.1", "--port", str(port), *flags],
-        cwd=cwd,
-        env={
-            **os.environ,
-            "BENTOML_HOME": str(bentoml_home),
-            "BENTOML_DO_NOT_TRACK": "True",
-            **(env or {}),
-        },
-        stdout=log or subprocess.DEVNULL,
-        stderr=subprocess.STDOUT if log else subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        _await(f"{url}/{'readyz' if ready else 'livez'}", process, trust)
-        yield Service(url, process)
-    finally:
-        stop(process)
+    address = ("--host", "127.0.0.1", "--port", str(port))
+    with tempfile.TemporaryDirectory() as home:
+        # A service empties the metrics folder in BENTOML_HOME when it starts, also under another's
+        # feet: each gets a home of its own, with the store's folders in it.
+        for folder in ("models", "bentos"):
+            (Path(home) / folder).symlink_to(bentoml_home.resolve() / folder)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bentoml", "serve", what, *address, *flags],
+            cwd=cwd,
+            env={**os.environ, "BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "True", **(env or {})},
+            stdout=log or subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if log else subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            _await(f"{url}/{'readyz' if ready else 'livez'}", process, trust)
+            yield Service(url, process)
+        finally:
+            stop(process)
 
 
 def stop(process: subprocess.Popen[bytes]) -> int:
