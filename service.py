@@ -15,20 +15,27 @@ from weather.bentoml_internals import LeanService
 from weather.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
 from weather.classifier import Classifier
 from weather.draining import Draining
+from weather.forecast_log import ForecastLog
+from weather.json_logs import configure
 from weather.limits import BodyLimits
 from weather.loading import NotServable, load
+from weather.metrics import BatchMetrics, describe
 from weather.pages import pages
 from weather.problems import Problem
+from weather.request_id import RequestId
 from weather.settings import (
     API_KEYS_FILE,
     CONFIGURATION,
+    FORECAST_LOG_RATE,
     LAME_DUCK_SECONDS,
+    LOG_FORMAT,
     MAX_BATCH_SIZE,
     MAX_LATENCY_MS,
 )
 from weather.tags import CLASSIFIER, SCALER
 from weather.variables import Forecast, WeatherVariables
 
+configure(LOG_FORMAT)
 log = logging.getLogger("bentoml.weather")
 
 
@@ -42,11 +49,19 @@ class RainForecast:
     model = bentoml.models.BentoModel(f"{CLASSIFIER}:latest")
 
     def __init__(self) -> None:
+        self.forecast_log: ForecastLog | None = None
+        if FORECAST_LOG_RATE:
+            self.forecast_log = ForecastLog(FORECAST_LOG_RATE, str(self.model.tag))
         self.classifier: Classifier | None = None
         try:
             self.classifier = load(self.scaler, self.model)
         except NotServable as reason:
             log.error("Not ready, and will not be: %s", reason)
+        manifest = self.model.info.metadata.get("manifest", {})
+        if self.classifier is not None:
+            self.classifier.count = BatchMetrics(manifest)
+        passed = self.classifier is not None and bool(manifest.get("golden"))
+        describe(str(self.scaler.tag), str(self.model.tag), manifest, passed)
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def freeze_heap(self) -> None:
@@ -65,12 +80,18 @@ class RainForecast:
     )
     async def predict(self, observations: list[WeatherVariables]) -> list[Forecast]:
         """Forecast rain from one hour's observations; concurrent requests share a batch."""
-        return self.ready().forecast(observations)
+        forecasts = self.ready().forecast(observations)
+        if self.forecast_log is not None:
+            self.forecast_log.single(observations, forecasts)
+        return forecasts
 
     @bentoml.api(input_spec=BulkObservations, output_spec=BulkForecasts)  # type: ignore[untyped-decorator]
     async def predict_batch(self, bulk: Bulk) -> Answers:
         """Forecast rain from up to 10,000 observations, JSON or CSV, in order."""
-        return await answer(self.ready(), bulk)
+        answers = await answer(self.ready(), bulk)
+        if self.forecast_log is not None:
+            await self.forecast_log.bulk(bulk.rows, answers.rain, answers.chances)
+        return answers
 
     def ready(self) -> Classifier:
         """The classifier, or a 503."""
@@ -83,6 +104,7 @@ class RainForecast:
 
 
 # From the outermost to the innermost.
+RainForecast.add_asgi_middleware(RequestId)  # type: ignore[attr-defined]
 RainForecast.add_asgi_middleware(Draining, seconds=LAME_DUCK_SECONDS)  # type: ignore[attr-defined]
 if API_KEYS_FILE:
     RainForecast.add_asgi_middleware(ApiKeys, keys=Keys(API_KEYS_FILE))  # type: ignore[attr-defined]

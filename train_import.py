@@ -177,8 +177,48 @@ def evaluate(data: Path, scaler: Path, model: Path, horizon: int | None, as_json
     print(json.dumps(model_card.scores_json(rows), indent=1) if as_json else model_card.table(rows))
 
 
+def drift(given: argparse.Namespace) -> bool:
+    """Compare logged forecasts with the training data; whether anything has drifted.
+
+    Features are compared with the hours that the model was made from, forecasts with its forecasts
+    of the test fold: on the hours that it has seen it is surer of itself.
+    """
+    import numpy as np
+
+    from weather import drift, observations
+    from weather.classifier import Classifier
+    from weather.compiler import compile_pair
+
+    artifacts = read(given.scaler, given.model)
+    known = artifacts.manifest
+    if known is None:
+        raise BadArtifact("the artifacts have no manifest, so their training data is unknown")
+    observed = observations.from_csv(given.data) if given.data else observations.new_york_2013()
+    if observed.digest != known.data["sha256"]:
+        raise observations.BadData(f"{observed.name} is not the data of this model (SHA-256): give --data")
+    samples = observations.samples(observed, known.horizon_hours)
+    seen = samples.where(samples.fold != known.split["test_fold"])
+    unseen = samples.where(samples.fold == known.split["test_fold"])
+    rain, probability = Classifier(compile_pair(artifacts).model)(unseen.x.astype(np.float32))
+    chances = None if probability is None else probability.astype(np.float64)
+    log = drift.read_log(given.log)
+    name = f"{len(seen):,} hours of training: {observed.name}"
+    report = drift.compare(name, seen.x, chances, rain, log, given.outcomes)
+    if given.out:
+        drift.write(given.out, report, seen.x, chances, log)
+    if given.json:
+        print(report.as_json())
+    elif given.out:
+        print(given.out)
+    console.print(
+        f"{report.rows:,} forecasts, {report.malformed:,} malformed lines; "
+        f"drifted: {', '.join(report.drifted) or 'none'}"
+    )
+    return bool(report.drifted)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 0 for success, 1 for bad input, 2 for bad usage."""
+    """The command line; 0 for success, 1 for bad input, 2 for bad usage, 3 for drift if so wanted."""
     parser = argparse.ArgumentParser(prog="train_import.py", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
@@ -201,12 +241,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--json", action="store_true", help="figures for scripts instead of a table")
     _add_artifacts(command)
 
+    command = commands.add_parser("drift", help="compare logged forecasts with the training data")
+    command.add_argument(
+        "--log", type=Path, required=True, nargs="+", metavar="PATH", help="log files, or folders of them"
+    )
+    command.add_argument(
+        "--data", type=Path, metavar="FILE.csv", help="the training data (default: New York, 2013)"
+    )
+    command.add_argument("--outcomes", type=Path, metavar="FILE.csv", help="rain (0, 1) by hour or features")
+    command.add_argument("--out", type=Path, metavar="REPORT.md", help="report; pictures go beside it")
+    command.add_argument("--json", action="store_true", help="figures for scripts")
+    command.add_argument("--fail-on-drift", action="store_true", help="exit code 3 when anything drifted")
+    _add_artifacts(command)
+
     given = parser.parse_args(arguments)
     try:
         if given.command == "train":
             train(given.data, given.horizon, given.out)
         elif given.command == "import":
             import_artifacts(given.scaler, given.model, given.if_missing)
+        elif given.command == "drift":
+            if drift(given) and given.fail_on_drift:
+                return 3
         else:
             evaluate(given.data, given.scaler, given.model, given.horizon, given.json)
     except ValueError as error:  # BadArtifact, BadData, TooLittleData: each one clear sentence

@@ -102,6 +102,7 @@ def test_the_lean_middlewares_take_the_places_of_bentomls(bentoml_home: Path) ->
     assert run_app(bentoml_home)["middlewares"] == [
         "count_traffic",
         "Deadline",
+        "RequestId",
         "Draining",
         "BodyLimits",
         "Admission",

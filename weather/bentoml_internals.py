@@ -38,6 +38,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weather.admission import Admission
 from weather.deadline import Deadline
+from weather.metrics import families
 from weather.pages import PAGE_PATHS
 from weather.problems import Problem, http_problem, unexpected_problem
 from weather.settings import ENDPOINTS
@@ -136,6 +137,7 @@ class LeanApp(ServiceAppFactory):  # type: ignore[misc]
         instance = self._service_instance
         batch_size = None
         if self.enable_metrics:
+            dispatcher.optimizer.waited = families()["queue_wait_seconds"].observe
             batch_size = self.adaptive_batch_size_hist.labels(
                 runner_name=self.service.name,
                 worker_index=server_context.worker_index,
@@ -254,6 +256,15 @@ class NeverWait(Optimizer):
     larger batch; after a busy spell a lone client then waits milliseconds for a forecast of 50
     microseconds. Batches form all the same, of what arrives while the one before is computed.
     """
+
+    waited: Callable[[float], None] | None = None
+    """Told for each batch how many seconds its oldest row waited; BentoML gives 0 for the first ten."""
+
+    def log_outbound(self, n: int, wait: float, duration: float) -> None:
+        """Once a batch."""
+        if self.waited is not None:
+            self.waited(max(wait, 0.0))
+        super().log_outbound(n, wait, duration)
 
     def trigger_refresh(self) -> None:
         """Learn how long batches take, as BentoML does, and forget how long requests waited."""

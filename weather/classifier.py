@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class Classifier:
     def __init__(self, model: bytes) -> None:
         self._session = session(model)
         self._outputs = [output.name for output in self._session.get_outputs()]
+        self.count: Callable[..., None] | None = None  # see metrics.BatchMetrics
 
     @property
     def calibrated(self) -> bool:
@@ -58,7 +60,10 @@ class Classifier:
 
     def decide(self, rows: NDArray[np.float32]) -> tuple[list[bool], list[float] | list[None]]:
         """As ``__call__``, in Python's own types: decisions, and probabilities to six decimals."""
+        start = perf_counter()
         rain, probability = self(rows)
+        if self.count is not None:
+            self.count(rows, rain, probability, perf_counter() - start)
         if probability is None:
             return rain.tolist(), [None] * len(rain)
         return rain.tolist(), probability.astype(np.float64).round(6).tolist()

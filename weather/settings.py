@@ -24,11 +24,45 @@ def seconds(variable: str, default: float, most: float) -> float:
     return value
 
 
+def share(variable: str) -> float:
+    """An environment variable from 0 to 1, by default 0.
+
+    Raises:
+        ValueError: it is no such number.
+    """
+    text = os.environ.get(variable, "0")
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ValueError(f"{variable} is {text!r}: give a number from 0 to 1")
+    return value
+
+
+def choice(variable: str, *allowed: str) -> str:
+    """An environment variable, by default the first that is allowed.
+
+    Raises:
+        ValueError: it is none of those.
+    """
+    value = os.environ.get(variable, allowed[0])
+    if value not in allowed:
+        raise ValueError(f"{variable} is {value!r}: give {' or '.join(allowed)}")
+    return value
+
+
 LAME_DUCK_SECONDS = seconds("WEATHER_LAME_DUCK_SECONDS", default=0, most=600)
 """Seconds between SIGTERM and the end, not ready but serving; the image sets 5 (bentofile.yaml)."""
 
 API_KEYS_FILE = Path(os.environ["WEATHER_API_KEYS_FILE"]) if os.environ.get("WEATHER_API_KEYS_FILE") else None
 """Where the accepted API keys are; without it there are no keys."""
+
+LOG_FORMAT = choice("WEATHER_LOG_FORMAT", "text", "json")
+"""BentoML's text lines, or one JSON object a line."""
+
+FORECAST_LOG_RATE = share("WEATHER_FORECAST_LOG_RATE")
+"""Of the forecasts, this share is logged with its inputs, for the drift report (docs/drift.md)."""
 
 MAX_BATCH_SIZE = 256
 """Rows in one batch at most; one batch of it takes about 2 ms of CPU."""
@@ -78,6 +112,10 @@ CONFIGURATION: dict[str, Any] = {
     "workers": 1,
     # BentoML keeps a timer a request until the timeout passes: small, or memory grows with rate.
     "traffic": {"timeout": 10},
+    # A forecast takes from half a millisecond to some tens; BentoML's first bucket ends at 5 ms.
+    "metrics": {
+        "duration": {"buckets": [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0]}
+    },
     # A third of the throughput at 32 connections goes into access log lines (docs/performance.md);
     # /metrics counts every request all the same.
     "logging": {"access": {"enabled": False}},
