@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadtest.serving import served
 from tests.conftest import EXAMPLE
+from weather import metrics
 
 HOT = {**EXAMPLE, "temp_c": 50.0}
 
@@ -75,11 +78,38 @@ def test_odd_paths_and_fields_make_no_series(url: str) -> None:
     assert samples(url).keys() == before
 
 
+def test_refusals_are_counted_by_reason(url: str) -> None:
+    def refusals() -> dict[str, float]:
+        return {labels: value for (name, labels), value in samples(url).items() if name == "refusals_total"}
+
+    before = refusals()
+    assert httpx.post(f"{url}/predict", content=b"{}").status_code == 415
+    assert httpx.post(f"{url}/predict", json={"a": "x" * 100_000}).status_code == 413
+    assert httpx.post(f"{url}/predict", json={}).status_code == 400
+    after = refusals()
+    changed = {reason: count - before.get(reason, 0) for reason, count in after.items()}
+    assert {reason: count for reason, count in changed.items() if count} == {"media_type": 1, "too_large": 1}
+
+
+def test_many_observations_count_as_one_by_one() -> None:
+    values = [0.0, 0.1, 0.10001, 0.5, 1.0, 7.0]
+    one_by_one, at_once = (Histogram(name, "-", buckets=(0.1, 0.5, 1.0), registry=None) for name in "ab")
+    for value in values:
+        one_by_one.observe(value)
+    metrics.observe(at_once, values)
+    found = [
+        [(sample.labels, sample.value) for sample in next(iter(series.collect())).samples][:-1]
+        for series in (one_by_one, at_once)
+    ]
+    assert found[0] == found[1]
+
+
 def test_two_workers_are_added_up(bentoml_home: Path) -> None:
     two = {"BENTOML_CONFIG_OPTIONS": "services.rain_forecast.workers=2"}
     with served(bentoml_home, env=two) as url, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: httpx.post(f"{url}/predict", json=EXAMPLE), range(200)))
         assert {answer.status_code for answer in answers} == {200}
+        time.sleep(2 * metrics.WRITE_SECONDS)
         found = samples(url)
     assert found["forecasts_total", "Rain"] == found["probability_count", ""] == 200
     assert found["golden_check_passed", ""] == 1

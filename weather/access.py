@@ -17,6 +17,7 @@ from time import monotonic
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from weather.metrics import refused
 from weather.problems import Problem
 from weather.settings import ENDPOINTS
 
@@ -91,6 +92,7 @@ class ApiKeys:
             await self.app(scope, receive, send)
         else:
             challenge = {"WWW-Authenticate": 'Bearer realm="rain forecast"'}
+            refused("key")
             await Problem(401).response(challenge)(scope, receive, send)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from weather import frontdoor
+from weather import frontdoor, metrics
 from weather.problems import Problem
 
 
@@ -37,4 +37,5 @@ class Admission:
             finally:
                 self.free[path] += 1
         else:
+            metrics.refused("busy")
             await Problem(429).response()(scope, receive, send)

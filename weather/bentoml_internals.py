@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 from _bentoml_impl.server.app import ContextMiddleware, ServiceAppFactory
@@ -38,7 +39,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weather.admission import Admission
 from weather.deadline import Deadline
-from weather.metrics import families
+from weather.metrics import Observed, families, notebook, observe, refused
 from weather.pages import PAGE_PATHS
 from weather.problems import Problem, http_problem, unexpected_problem
 from weather.settings import ENDPOINTS
@@ -107,8 +108,10 @@ class LeanApp(ServiceAppFactory):  # type: ignore[misc]
 
     def count_refusal(self, path: str) -> None:
         """Count a 429 that the metrics middleware doesn't see."""
+        refused("busy")
         if self.traffic is not None:
-            self.traffic.of("metrics_request_total", endpoint=path, http_response_code=429).inc()
+            self.traffic.refused[path] += 1
+            notebook.noted()
 
     async def readyz(self, request: Request) -> Response:
         """As BentoML's, but 503 as long as a worker is missing."""
@@ -137,18 +140,20 @@ class LeanApp(ServiceAppFactory):  # type: ignore[misc]
         instance = self._service_instance
         batch_size = None
         if self.enable_metrics:
-            dispatcher.optimizer.waited = families()["queue_wait_seconds"].observe
-            batch_size = self.adaptive_batch_size_hist.labels(
-                runner_name=self.service.name,
-                worker_index=server_context.worker_index,
-                method_name=name,
-                service_version=server_context.bento_version,
-                service_name=server_context.bento_name,
+            dispatcher.optimizer.waited = Observed(families()["queue_wait_seconds"])
+            batch_size = Observed(
+                self.adaptive_batch_size_hist.labels(
+                    runner_name=self.service.name,
+                    worker_index=server_context.worker_index,
+                    method_name=name,
+                    service_version=server_context.bento_version,
+                    service_name=server_context.bento_name,
+                )
             )
 
         async def batch(items: Sequence[Any]) -> Sequence[Any]:
             if batch_size is not None:
-                batch_size.observe(len(items))
+                batch_size(len(items))
             results: Sequence[Any] = await method(instance, items)
             return results
 
@@ -163,6 +168,7 @@ class LeanApp(ServiceAppFactory):  # type: ignore[misc]
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise  # the request itself was cancelled
+                refused("queue")
                 raise Problem(503) from None  # the dispatcher gave the item up
             if isinstance(result, Exception):
                 raise result
@@ -196,7 +202,7 @@ class LeanApp(ServiceAppFactory):  # type: ignore[misc]
 
 
 class Traffic(RunnerTrafficMetricsMiddleware):
-    """BentoML's request metrics, with the labelled series looked up once and kept.
+    """BentoML's request metrics, with the labelled series looked up once, written to in bulk.
 
     A path that the service does not have counts as ``other``: a scan for paths must not make new
     series without end.
@@ -206,6 +212,11 @@ class Traffic(RunnerTrafficMetricsMiddleware):
         super().__init__(app, **options)
         self.paths = paths
         self.series: dict[tuple[Any, ...], Any] = {}
+        self.seconds: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+        self.in_progress: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.last = 0.0
+        notebook.writers.append(self.write)
 
     def of(self, family: str, **labels: Any) -> Any:
         """The series of a family (an attribute that BentoML's ``_setup`` makes)."""
@@ -222,8 +233,25 @@ class Traffic(RunnerTrafficMetricsMiddleware):
             )
         return found
 
+    def write(self) -> None:
+        """Hand what was noted to Prometheus' client."""
+        for (endpoint, status), seconds in self.seconds.items():
+            labels = {"endpoint": endpoint, "http_response_code": status}
+            self.of("metrics_request_total", **labels).inc(len(seconds))
+            observe(self.of("metrics_request_duration", **labels), seconds)
+        self.seconds.clear()
+        for endpoint, count in self.refused.items():
+            self.of("metrics_request_total", endpoint=endpoint, http_response_code=429).inc(count)
+        self.refused.clear()
+        for endpoint, count in self.in_progress.items():
+            self.of("metrics_request_in_progress", endpoint=endpoint).set(count)
+        if self.last:
+            self.of("metrics_last_request_timestamp").set(self.last)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] == "/metrics":
+            if scope["type"] == "http":
+                notebook.write()
             await self.app(scope, receive, send)
             return
         endpoint = scope["path"] if scope["path"] in self.paths else "other"
@@ -236,17 +264,16 @@ class Traffic(RunnerTrafficMetricsMiddleware):
             await send(message)
 
         if endpoint not in self.skip_paths:
-            self.of("metrics_last_request_timestamp").set_to_current_time()
-        in_progress = self.of("metrics_request_in_progress", endpoint=endpoint)
-        in_progress.inc()
+            self.last = time()
+        self.in_progress[endpoint] += 1
+        notebook.noted()
         start = perf_counter()
         try:
             await self.app(scope, receive, noticed)
         finally:
-            seconds = perf_counter() - start
-            in_progress.dec()
-            self.of("metrics_request_total", endpoint=endpoint, http_response_code=status).inc()
-            self.of("metrics_request_duration", endpoint=endpoint, http_response_code=status).observe(seconds)
+            self.in_progress[endpoint] -= 1
+            self.seconds[endpoint, status].append(perf_counter() - start)
+            notebook.noted()
 
 
 class NeverWait(Optimizer):

@@ -8,8 +8,11 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from weather.metrics import refused
 from weather.problems import Problem
 from weather.settings import ENDPOINTS, MOST_ARRIVING_BYTES, Endpoint
+
+REASONS = {413: "too_large", 415: "media_type", 429: "arriving"}
 
 
 class BodyLimits:
@@ -36,6 +39,7 @@ class BodyLimits:
             first = await receive()
             body = await self.rest(first, receive, endpoint)
         except Problem as problem:
+            refused(REASONS[problem.status])
             await problem.response()(scope, receive, send)
             return
         if body is not None:
