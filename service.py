@@ -22,7 +22,6 @@ from weather.loading import NotServable, load
 from weather.metrics import BatchMetrics, describe
 from weather.pages import pages
 from weather.problems import Problem
-from weather.request_id import RequestId
 from weather.settings import (
     API_KEYS_FILE,
     CONFIGURATION,
@@ -104,7 +103,6 @@ class RainForecast:
 
 
 # From the outermost to the innermost.
-RainForecast.add_asgi_middleware(RequestId)  # type: ignore[attr-defined]
 RainForecast.add_asgi_middleware(Draining, seconds=LAME_DUCK_SECONDS)  # type: ignore[attr-defined]
 if API_KEYS_FILE:
     RainForecast.add_asgi_middleware(ApiKeys, keys=Keys(API_KEYS_FILE))  # type: ignore[attr-defined]

@@ -100,9 +100,9 @@ def test_the_optimizer_learns_durations_and_never_waits() -> None:
 
 def test_the_lean_middlewares_take_the_places_of_bentomls(bentoml_home: Path) -> None:
     assert run_app(bentoml_home)["middlewares"] == [
+        "RequestId",
         "count_traffic",
         "Deadline",
-        "RequestId",
         "Draining",
         "BodyLimits",
         "Admission",

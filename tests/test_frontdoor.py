@@ -201,6 +201,19 @@ def test_one_whole_request_is_refused_at_the_door() -> None:
         assert visitor.refused == ["/predict"]
 
 
+def test_a_refusal_has_the_id_of_its_request_or_a_new_one() -> None:
+    def written(headers: bytes = b"", body: bytes = GOOD) -> bytes:
+        request = post(headers=headers).replace(GOOD, body)
+        return visited(lambda visitor: visitor.says(request)).transport.written
+
+    assert b"\r\nx-request-id: Ab-9._\r\n" in written(b"X-Request-ID: Ab-9._ \r\n")
+    for headers in (b"", b"X-Request-ID: a b\r\n", b"X-Request-ID: " + b"x" * 129 + b"\r\n"):
+        made = re.search(rb"\r\nx-request-id: ([0-9a-f]{16}-[0-9a-f]+)\r\n", written(headers))
+        assert made, headers
+    inside = b"\r\nx-request-id: inner\r\n".ljust(len(GOOD))
+    assert b"inner" not in written(body=inside)
+
+
 @pytest.mark.parametrize(
     "request_",
     [

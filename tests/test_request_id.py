@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from loadtest.serving import served
 from tests.conftest import EXAMPLE
+from weather.deadline import Deadline
 from weather.json_logs import JsonFormatter
+from weather.problems import unexpected_problem
+from weather.request_id import RequestId
 from weather.settings import choice, share
 
 ACCESS = {"BENTOML_CONFIG_OPTIONS": "services.rain_forecast.logging.access.enabled=true"}
@@ -32,6 +41,32 @@ def test_a_good_id_comes_back_and_a_bad_one_is_replaced(client: httpx.Client) ->
     assert len(made) == 6
     for answer in (client.get("/nothing"), client.get("/livez"), client.post("/predict", json={})):
         assert answer.headers["x-request-id"]
+
+
+async def late(_: Request) -> Response:
+    await asyncio.sleep(60)
+    raise AssertionError
+
+
+async def broken(_: Request) -> Response:
+    raise RuntimeError
+
+
+def test_timeouts_and_unexpected_failures_have_their_requests_id() -> None:
+    app = Starlette(
+        routes=[Route("/late", late), Route("/broken", broken)],
+        middleware=[Middleware(RequestId), Middleware(Deadline, seconds=0.1)],
+        exception_handlers={Exception: unexpected_problem},
+    )
+    door = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    async def ask(path: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=door, base_url="http://here") as client:
+            return await client.get(path, headers={"X-Request-ID": "mine"})
+
+    for path, status in (("/late", 504), ("/broken", 500)):
+        answer = asyncio.run(ask(path))
+        assert (answer.status_code, answer.headers["x-request-id"]) == (status, "mine")
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])

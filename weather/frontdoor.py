@@ -23,12 +23,13 @@ from uvicorn.lifespan.on import LifespanOn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from weather.problems import Problem
+from weather.request_id import accepted_or_made
 from weather.settings import HEAD_SECONDS, MOST_HEAD_BYTES
 
 POST = re.compile(rb"POST (/\w+) HTTP/1\.1\r\n")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9}) *\r\n")
 UNUSUAL = re.compile(rb"[\r\n](?:transfer-encoding|expect|upgrade|connection(?!: keep-alive\r\n))")
-
+REQUEST_ID = re.compile(rb"\r\nx-request-id:[ \t]*([\w.-]+)[ \t]*\r", re.IGNORECASE)
 UPGRADE = re.compile(rb"\r\nupgrade(?=[ \t]*:)", re.IGNORECASE)
 
 
@@ -92,7 +93,7 @@ class FrontDoor(HttpToolsProtocol):
         if start is not None:
             path = start[1].decode()
             if not self.places.let_in(path, self.loop) and self.one_request(data):
-                self.refuse(path)
+                self.refuse(path, data)
                 return
         self.last_piece = len(data)
         super().data_received(data)
@@ -123,12 +124,14 @@ class FrontDoor(HttpToolsProtocol):
             and not UNUSUAL.search(head)
         )
 
-    def refuse(self, path: str) -> None:
-        """429, and the connection stays."""
+    def refuse(self, path: str, data: bytes) -> None:
+        """429 to the request that ``data`` is, and the connection stays."""
         self.head_done()
+        given = REQUEST_ID.search(data, 0, data.find(b"\r\n\r\n") + 2)
+        name = b"x-request-id: " + accepted_or_made(given[1] if given else b"") + b"\r\n"
         self._unset_keepalive_if_required()
         date = b"".join([name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers])
-        self.transport.write(REFUSAL_HEAD + date + REFUSAL_BODY)
+        self.transport.write(REFUSAL_HEAD + date + name + REFUSAL_BODY)
         self.refused(path)
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler

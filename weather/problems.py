@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from weather.request_id import current
+
 SENTENCES: dict[int, str] = {
     401: "this path wants an API key: Authorization: Bearer KEY, or X-API-Key: KEY",
     404: "there is nothing at this path; POST /predict forecasts and GET /docs explains",
@@ -64,4 +66,4 @@ def http_problem(_: Request, error: Exception) -> Response:
 
 def unexpected_problem(_: Request, __: Exception) -> Response:
     """Starlette's handler for what nobody caught; it raises the error again, for the log."""
-    return Problem(500).response()
+    return Problem(500).response({"X-Request-ID": current.get()})

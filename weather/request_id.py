@@ -13,23 +13,30 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 HEADER = b"x-request-id"
 ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
+PREFIX = secrets.token_hex(8).encode()
+counted = count(1)
+
 current: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered; empty outside of one, as in a batch of many."""
 
 
-class RequestId:
-    """ASGI middleware: takes the client's ``X-Request-ID`` or makes one, and puts it into the answer.
+def accepted_or_made(given: bytes) -> bytes:
+    """The client's id, unless it is not 1 to 128 characters of ``[A-Za-z0-9._-]``: it goes into logs.
 
-    What is not 1 to 128 characters of ``[A-Za-z0-9._-]`` is replaced: it would go into logs. Ids
-    made here are a random prefix, drawn once, and a count: a random one each would cost more. The
-    context variable is not reset: a request has a task of its own, and the access log, outside of
-    this, writes its line when all is done.
+    One made here is a prefix, drawn once a process, and a count: a random one each would cost more.
+    """
+    return given if ACCEPTED.fullmatch(given) else b"%s-%x" % (PREFIX, next(counted))
+
+
+class RequestId:
+    """ASGI middleware, the outermost: names the request, and puts its id into the answer.
+
+    The context variable is not reset: a request has a task of its own, and what answers when all
+    else has failed (``problems.unexpected_problem``) is outside of this.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.prefix = secrets.token_hex(8)
-        self.count = count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,13 +47,12 @@ class RequestId:
             if name == HEADER:
                 given = value
                 break
-        if not given or not ACCEPTED.fullmatch(given):
-            given = b"%s-%x" % (self.prefix.encode(), next(self.count))
-        current.set(given.decode())
+        request = accepted_or_made(given)
+        current.set(request.decode())
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (HEADER, given)]
+                message["headers"] = [*message.get("headers", ()), (HEADER, request)]
             await send(message)
 
         await self.app(scope, receive, named)
