@@ -111,4 +111,4 @@ def test_a_bad_setting_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     for bad in ("1.5", "-1", "nan", "much"):
         monkeypatch.setenv("WEATHER_X", bad)
         with pytest.raises(ValueError, match="from 0 to 1"):
-            share("WEATHER_X")
+            share("WEATHER_X", default=0)

@@ -24,13 +24,13 @@ def seconds(variable: str, default: float, most: float) -> float:
     return value
 
 
-def share(variable: str) -> float:
-    """An environment variable from 0 to 1, by default 0.
+def share(variable: str, default: float) -> float:
+    """An environment variable from 0 to 1.
 
     Raises:
         ValueError: it is no such number.
     """
-    text = os.environ.get(variable, "0")
+    text = os.environ.get(variable, default)
     try:
         value = float(text)
     except ValueError:
@@ -61,8 +61,14 @@ API_KEYS_FILE = Path(os.environ["WEATHER_API_KEYS_FILE"]) if os.environ.get("WEA
 LOG_FORMAT = choice("WEATHER_LOG_FORMAT", "text", "json")
 """BentoML's text lines, or one JSON object a line."""
 
-FORECAST_LOG_RATE = share("WEATHER_FORECAST_LOG_RATE")
+FORECAST_LOG_RATE = share("WEATHER_FORECAST_LOG_RATE", default=0)
 """Of the forecasts, this share is logged with its inputs, for the drift report (docs/drift.md)."""
+
+OTLP_ENDPOINT = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/")
+"""The collector that traces go to, by OTLP over HTTP, as http://127.0.0.1:4318; without it there are none."""
+
+TRACE_RATE = share("OTEL_TRACES_SAMPLER_ARG", default=1)
+"""Of the requests that don't say themselves whether they are traced, this share is."""
 
 MAX_BATCH_SIZE = 256
 """Rows in one batch at most; one batch of it takes about 2 ms of CPU."""
@@ -120,3 +126,9 @@ CONFIGURATION: dict[str, Any] = {
     # /metrics counts every request all the same.
     "logging": {"access": {"enabled": False}},
 }
+if OTLP_ENDPOINT:
+    CONFIGURATION["tracing"] = {
+        "exporter_type": "otlp",
+        "sample_rate": TRACE_RATE,
+        "otlp": {"protocol": "http", "endpoint": f"{OTLP_ENDPOINT}/v1/traces"},
+    }
