@@ -60,7 +60,7 @@ class RainForecast:
         if self.classifier is not None:
             self.classifier.count = BatchMetrics(manifest)
         passed = self.classifier is not None and bool(manifest.get("golden"))
-        describe(str(self.scaler.tag), str(self.model.tag), manifest, passed)
+        describe(self.scaler, self.model, manifest, passed)
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def freeze_heap(self) -> None:

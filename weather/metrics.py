@@ -10,12 +10,15 @@ import asyncio
 from collections import Counter as Count
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weather.variables import FEATURES
+
+if TYPE_CHECKING:  # a second of import that making an API key needn't wait for
+    from bentoml import Model
 
 WRITE_SECONDS = 0.25
 """How old what another worker has counted may be when it is scraped."""
@@ -47,11 +50,16 @@ def families() -> dict[str, Any]:
         Counter("rain_forecast_forecasts", "Forecasts by decision", ["prediction"]),
         Counter("rain_forecast_inputs_out_of_range", "Inputs outside the training range", ["feature"]),
         Counter("rain_forecast_refusals", "Requests refused without being looked into", ["reason"]),
-        # A killed worker's gauges stay until the service starts anew; both are the same in all workers.
+        # A killed worker's gauges stay until the service starts anew; they are the same in all workers.
         Gauge(
             "rain_forecast_model_info",
             "The models that are served; always 1",
             ["scaler", "classifier", "horizon_hours"],
+            multiprocess_mode="livemax",
+        ),
+        Gauge(
+            "rain_forecast_model_imported_timestamp_seconds",
+            "When the classifier was put into the model store",
             multiprocess_mode="livemax",
         ),
         Gauge(
@@ -186,8 +194,9 @@ class BatchMetrics:
                 series.inc(count)
 
 
-def describe(scaler: str, classifier: str, manifest: Mapping[str, Any], passed: bool) -> None:
+def describe(scaler: Model, classifier: Model, manifest: Mapping[str, Any], passed: bool) -> None:
     """Say which models are served, and whether the golden rows came out right."""
     horizon = str(manifest.get("horizon_hours", "unknown"))
-    families()["model_info"].labels(scaler, classifier, horizon).set(1)
+    families()["model_info"].labels(str(scaler.tag), str(classifier.tag), horizon).set(1)
+    families()["model_imported_timestamp_seconds"].set(classifier.creation_time.timestamp())
     families()["golden_check_passed"].set(int(passed))
