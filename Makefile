@@ -14,7 +14,7 @@ HORIZON ?= 4
 
 BIN := $(VENV)/bin
 
-.PHONY: help serve key test check train import evaluate bento image test-image loadtest chaos test-replicas capacity fuzz bench lock clean
+.PHONY: help serve key test check train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,8 +72,13 @@ image: $(VENV)/import ## build the Bento and its container image (IMAGE=name:tag
 test-image: $(VENV)/development ## build the image and test it, confined; as root on Debian installs podman
 	deploy/image/engine.sh $(BIN)/python -m pytest deploy/image $(ARGS)
 
-loadtest: $(VENV)/development ## load a service of its own, or URL=http://…, with Locust for 20 s (ARGS=--help)
-	$(BIN)/python -m loadtest.run $(if $(URL),--url $(URL)) $(ARGS)
+loadtest: $(VENV)/development ## load a service of its own, or HOST=http://…, with Locust for 20 s (ARGS=--help)
+	$(BIN)/python -m loadtest.run $(if $(findstring ://,$(HOST)),--url $(HOST)) $(ARGS)
+
+drift: $(VENV)/development ## drift report of LOG=FOLDER, or of a load test of 20 s (ARGS=--help)
+	$(if $(LOG),,rm -rf reports/forecasts && $(BIN)/python -m loadtest.run --forecast-log reports/forecasts)
+	mkdir -p reports
+	$(BIN)/python train_import.py drift --log $(or $(LOG),reports/forecasts) --out reports/drift.md $(ARGS)
 
 chaos: $(VENV)/development ## overload, kill, drain, soak and annoy a service, 6 minutes (ARGS=--publish)
 	$(BIN)/python -m loadtest.chaos $(ARGS)

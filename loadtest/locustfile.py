@@ -50,6 +50,9 @@ def add_options(parser: ArgumentParser) -> None:
         env_var="LOADTEST_MODEL",
         help="other: the target serves another model, so check the form of answers only",
     )
+    parser.add_argument(
+        "--api-key", default="", env_var="LOADTEST_API_KEY", is_secret=True, help="of a target that wants one"
+    )
     parser.add_argument("--thresholds", default=str(THRESHOLDS), help="a file like loadtest/thresholds.toml")
 
 
@@ -123,6 +126,12 @@ class Client(FastHttpUser):
     """What all clients do."""
 
     abstract = True
+
+    def on_start(self) -> None:
+        """Present the API key, if there is one."""
+        options = self.environment.parsed_options
+        if options is not None and options.api_key:
+            self.client.auth_header = f"Bearer {options.api_key}"
 
     def ask(self, path: str, body: str, media_type: str, name: str) -> None:
         """Post and check the answer; after a refusal wait."""

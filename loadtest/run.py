@@ -1,7 +1,7 @@
 """Start a service (or take one), load it with Locust, stop it, pass on the verdict.
 
 What is not listed below goes to Locust: class names (Station Front Bulk BadClient), ``--model other``,
-``--thresholds FILE``, and its own options.
+``--api-key KEY``, ``--thresholds FILE``, and its own options.
 """
 
 from __future__ import annotations
@@ -30,10 +30,18 @@ def main() -> int:
     parser.add_argument(
         "--ui", action="store_true", help="Locust's page on http://127.0.0.1:8089, until Ctrl-C"
     )
+    parser.add_argument(
+        "--forecast-log",
+        type=Path,
+        metavar="FOLDER",
+        help="have the service that is started log all forecasts",
+    )
     given, more = parser.parse_known_args()
+    if given.url and given.forecast_log:
+        parser.error("--forecast-log is for a service that is started here, not for --url")
 
     def run(url: str) -> int:
-        reports = FOLDER / "reports" / time.strftime("%Y%m%d-%H%M%S")
+        reports = PROJECT / "reports" / time.strftime("loadtest-%Y%m%d-%H%M%S")
         return load(url, given.seconds, given.users, *more, reports=reports, **chosen)
 
     chosen = {"shape": given.shape, "workers": given.workers, "ui": given.ui}
@@ -44,8 +52,16 @@ def main() -> int:
         subprocess.run(
             [sys.executable, "train_import.py", "import"], cwd=PROJECT, env=environment, check=True
         )
-        with served(Path(home)) as url:
+        with served(Path(home), env=logging_to(given.forecast_log)) as url:
             return run(url)
+
+
+def logging_to(folder: Path | None) -> dict[str, str]:
+    """Settings of a service that logs each forecast; none without a folder."""
+    if folder is None:
+        return {}
+    log_path = f"services.rain_forecast.monitoring.options.log_path={folder.resolve()}"
+    return {"WEATHER_FORECAST_LOG_RATE": "1", "BENTOML_CONFIG_OPTIONS": log_path}
 
 
 def load(
