@@ -55,8 +55,9 @@ def test_all_clients_pass_on_a_healthy_service_from_two_workers(url: str, tmp_pa
     assert (tmp_path / "report.html").exists()
 
 
-def test_without_class_names_only_stations_run(url: str, tmp_path: Path) -> None:
-    assert load(url, 3, 5, shape="steps", reports=tmp_path) == 0
+@pytest.mark.parametrize("shape", ["steps", "spike", "soak"])
+def test_without_class_names_only_stations_run(url: str, tmp_path: Path, shape: str) -> None:
+    assert load(url, 3, 5, shape=shape, reports=tmp_path) == 0
     names = [line.split(",")[1] for line in (tmp_path / "load_stats.csv").read_text().splitlines()[1:]]
     assert names == ["/predict", "Aggregated"]
 
