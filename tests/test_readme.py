@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
+from pathlib import Path
 
 from loadtest.serving import PROJECT
+from tests.documents import Document
 from weather.settings import ENDPOINTS, MOST_ARRIVING_BYTES, MOST_HEAD_BYTES, MOST_ROWS
 from weather.variables import FEATURES, LIMITS, UNITS
 
 README = (PROJECT / "README.md").read_text()
 
 
-def test_every_example_gets_the_answer_that_is_shown(url: str) -> None:
-    examples = re.findall(r"```console\n\$ (.*?)\n((?:\{|prediction,).*?)\n```", README, re.DOTALL)
-    assert len(examples) == README.count("```console")
-    for command, shown in examples:
-        command = command.replace("http://127.0.0.1:3000", url)
-        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
-        assert rounded(done.stdout.strip()) == rounded(shown)
-
-
-def rounded(text: str) -> str:
-    """Probabilities to four decimals: float32 sums differ in the sixth between processors."""
-    return re.sub(r"0\.\d{5,}", lambda number: f"{float(number[0]):.4f}", text)
+def test_every_block_does_what_it_shows(url: str, bentoml_home: Path, tmp_path: Path) -> None:
+    Document(PROJECT / "README.md", tmp_path, bentoml_home, url).run()
 
 
 def test_the_field_table_is_the_contract() -> None:

@@ -1,27 +1,35 @@
-"""The command line, on a small made-up climate: three stations, 16 weeks, rain that persists."""
+"""The command line, on a small made-up climate: two stations, 10 weeks, rain that persists."""
 
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import signal
+import subprocess
+import sys
+import time
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pandas as pd
+import psutil
 import pytest
 
 from loadtest.serving import PROJECT
 from tests import old_system
 from tests.conftest import MODEL, SCALER, run_cli
 from weather.artifacts import Manifest
+from weather.terminal import EXIT_CODES
 from weather.variables import FEATURES
 
 
 @pytest.fixture(scope="module")
 def climate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(8)
-    hours = 16 * 7 * 24
+    hours = 10 * 7 * 24
     stations = []
     for station in ("A", "B"):
         front = np.convolve(rng.normal(size=hours + 24), np.ones(24) / 24, "valid")[:hours] * 5
@@ -49,9 +57,11 @@ def climate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(climate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("artifacts")
-    done = run_cli("train", "--data", climate, "--horizon", "3", "--out", out)
+    done = run_cli("train", "--data", climate, "--horizon", "3", "--out", out, "--json")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(out / "MODEL_CARD.md")
+    printed = json.loads(done.stdout)
+    assert printed["card"] == str(out / "MODEL_CARD.md")
+    assert printed["manifest"] == json.loads((out / "manifest.json").read_text())
     return out
 
 
@@ -60,11 +70,14 @@ def test_train_writes_files_that_import_takes(trained: Path, tmp_path: Path) -> 
         "import", "--scaler", trained / SCALER.name, "--model", trained / MODEL.name, home=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert "rain within 3 h, climate.csv" in " ".join(done.stderr.split())
+    assert "rain within 3 h, climate.csv" in done.stderr
 
 
 def test_train_twice_gives_the_same_bytes(climate: Path, trained: Path, tmp_path: Path) -> None:
-    assert run_cli("train", "--data", climate, "--horizon", "3", "--out", tmp_path).returncode == 0
+    done = run_cli("train", "--data", climate, "--horizon", "3", "--out", tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.strip() == str(tmp_path / "MODEL_CARD.md")
+    assert len(done.stderr.splitlines()) == 3, "progress bars are for terminals"
     names = sorted(p.name for p in trained.iterdir())
     assert names == sorted(p.name for p in tmp_path.iterdir())
     for name in names:
@@ -163,8 +176,44 @@ def test_too_little_data_is_said_so(climate: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_help_is_readable() -> None:
+def test_import_as_json_says_what_is_known_of_the_pair(tmp_path: Path, manifest: Manifest) -> None:
+    done = run_cli("import", "--json", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first = json.loads(done.stdout)
+    assert first["new"]
+    assert first["calibrated"]
+    assert (first["horizon_hours"], first["threshold"]) == (manifest.horizon_hours, manifest.threshold)
+    again = json.loads(run_cli("import", "--json", home=tmp_path).stdout)
+    assert again == {**first, "new": False}
+    tags = {name: first[name] for name in ("scaler", "classifier")}
+    kept = run_cli("import", "--if-missing", "--json", home=tmp_path)
+    assert json.loads(kept.stdout) == {**tags, "new": False}
+    plain = run_cli("import", "--if-missing", home=tmp_path)
+    assert plain.stdout.splitlines() == list(tags.values())
+
+
+def test_help_names_commands_and_exit_codes() -> None:
     done = run_cli("--help")
     assert done.returncode == 0
-    for command in ("train", "import", "evaluate"):
-        assert command in done.stdout
+    for word in ("train", "import", "evaluate", "drift", "stdout", *map(str, EXIT_CODES)):
+        assert f" {word} " in done.stdout
+
+
+def test_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert run_cli("--version").stdout == f"train_import.py {project['version']}\n"
+
+
+def test_ctrl_c_ends_training_and_its_workers_without_a_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, f"{PROJECT}/train_import.py", "train", "--out", f"{tmp_path}/out"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        assert "usable hours" in process.stderr.readline()
+        while not (workers := psutil.Process(process.pid).children()):
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert said == "train_import.py: interrupted\n"
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+    assert not (tmp_path / "out").exists()

@@ -56,14 +56,13 @@ def import_pair(artifacts: Artifacts) -> Imported:
     return Imported(scaler, classifier, new_scaler or new_classifier, artifacts.manifest, compiled)
 
 
-def has_pair() -> bool:
-    """Whether the store holds a scaler and a classifier."""
+def latest_pair() -> tuple[str, str] | None:
+    """The tags of the latest scaler and classifier; None when the store lacks either."""
     try:
-        bentoml.models.get(f"{SCALER}:latest")
-        bentoml.models.get(f"{CLASSIFIER}:latest")
+        scaler = bentoml.models.get(f"{SCALER}:latest").tag
+        return str(scaler), str(bentoml.models.get(f"{CLASSIFIER}:latest").tag)
     except NotFound:
-        return False
-    return True
+        return None
 
 
 def _keep(tag: bentoml.Tag, files: dict[str, bytes], metadata: dict[str, object]) -> bool:

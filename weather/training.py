@@ -7,7 +7,9 @@ Then the classifier is fitted on all of them. The test blocks are only ever fore
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,11 +183,24 @@ def search(samples: Samples, grid: list[Hyperparameters], on_fit: Callable[[], N
     dealt = [roles(samples, k) for k in range(FOLDS)]
     jobs = (delayed(_fit_and_verify)(part, candidate.svc()) for candidate in grid for part in dealt)
     folds: dict[Hyperparameters, list[Verification]] = {candidate: [] for candidate in grid}
-    verified = Parallel(n_jobs=-1, return_as="generator")(jobs)
+    with quiet_children():
+        verified = Parallel(n_jobs=-1, return_as="generator")(jobs)
     for candidate, result in zip((c for c in grid for _ in dealt), verified, strict=True):
         folds[candidate].append(result)
         on_fit()
     return Search(folds)
+
+
+@contextmanager
+def quiet_children() -> Iterator[None]:
+    """Processes started here never hear of Ctrl-C, which a terminal sends to all of them: joblib ends
+    them, and they need not print a traceback each. (A child inherits what is blocked.)
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _fit_and_verify(dealt: Roles, classifier: Any) -> Verification:

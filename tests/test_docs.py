@@ -1,0 +1,75 @@
+"""The documents as a whole: every one is listed, every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loadtest.serving import PROJECT
+
+DOCS = PROJECT / "docs"
+OTHERS = {".git", ".venv", ".venv-benchmarks", ".venv-mlserver", "reports", "results"}
+
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`[^`\n]*`")
+LINK = re.compile(r"\]\(<?([^)\s>]+)>?\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+def documents() -> list[Path]:
+    return [path for path in sorted(PROJECT.rglob("*.md")) if not OTHERS & set(path.parts)]
+
+
+def anchors(document: Path) -> Iterator[str]:
+    """Of the headings, as GitHub makes them."""
+    seen: Counter[str] = Counter()
+    for heading in HEADING.findall(FENCE.sub("", document.read_text())):
+        text = LINK.sub("", heading.replace("[", "")) if "](" in heading else heading
+        name = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+        yield f"{name}-{seen[name]}" if seen[name] else name
+        seen[name] += 1
+
+
+def links(document: Path) -> list[str]:
+    return LINK.findall(CODE.sub("", FENCE.sub("", document.read_text())))
+
+
+def test_the_index_lists_every_document() -> None:
+    listed = {link for link in links(DOCS / "README.md") if "/" not in link}
+    assert listed == {path.name for path in DOCS.glob("*.md")} - {"README.md"}
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_link_and_anchor_leads_somewhere(document: Path) -> None:
+    for link in links(document):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        if anchor:
+            assert anchor in set(anchors(target)), link
+
+
+def test_the_README_leads_to_the_index_the_clients_and_the_tutorial() -> None:  # noqa: N802
+    wanted = {"docs/README.md", "docs/clients.md", "docs/bring-your-own-model.md", "docs/decisions.md"}
+    assert wanted <= set(links(PROJECT / "README.md"))
+
+
+def test_the_architecture_names_every_module_once_and_no_other() -> None:
+    named = Counter(re.findall(r"`((?:weather/)?\w+\.py)`", (DOCS / "architecture.md").read_text()))
+    modules = {f"weather/{path.name}" for path in (PROJECT / "weather").glob("*.py")}
+    wanted = modules - {"weather/__init__.py"} | {"service.py", "train_import.py"}
+    assert named == Counter(wanted)
+
+
+def test_the_diagrams_are_of_modules_that_exist() -> None:
+    diagrams = re.findall(r"^```mermaid\n(.*?)^```$", (DOCS / "architecture.md").read_text(), re.M | re.S)
+    assert len(diagrams) == 2
+    for diagram in diagrams:
+        for name in re.findall(r"\b(\w+)\.py\b", diagram):
+            assert (PROJECT / f"{name}.py").exists() or (PROJECT / "weather" / f"{name}.py").exists(), name

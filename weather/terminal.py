@@ -1,0 +1,82 @@
+"""What a command says and how it ends: data to stdout, everything else to stderr, exit codes.
+
+Colour and progress bars are for terminals only; ``NO_COLOR`` and ``TERM=dumb`` are honoured (by rich).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+
+from rich.console import Console
+from rich.progress import Progress
+
+SUCCESS, BAD_INPUT, USAGE, DRIFT = range(4)
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+
+EXIT_CODES = {
+    SUCCESS: "success",
+    BAD_INPUT: "bad input: a file, a value or a package; stderr has one sentence",
+    USAGE: "bad usage of the command line",
+    DRIFT: "drift, with --fail-on-drift",
+    INTERRUPTED: "interrupted (Ctrl-C)",
+    CLOSED_PIPE: "the reader of stdout went away",
+}
+"""130 and 141 are what shells report of programs that SIGINT and SIGPIPE ended."""
+
+Stage = Callable[[str, int], Callable[[], None]]
+"""Begins a stage of so many steps; what it returns is called after each step."""
+
+console = Console(stderr=True)
+
+
+def say(message: str, style: str = "") -> None:
+    """A message for people, on one line however narrow the terminal."""
+    console.print(message, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def put(data: object, text: str, as_json: bool) -> None:
+    """The result on stdout: ``data`` as JSON for scripts, or ``text`` for people and shells."""
+    print(json.dumps(data, indent=1) if as_json else text)
+
+
+@contextmanager
+def stages() -> Iterator[Stage]:
+    """A progress bar for each stage; nothing where stderr is no terminal."""
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        yield lambda name, steps: partial(progress.advance, progress.add_task(name, total=steps))
+
+
+def busy(message: str) -> AbstractContextManager[object]:
+    """A spinner while something takes a second or two."""
+    return console.status(message)
+
+
+def run(name: str, command: Callable[[], int | None]) -> int:
+    """Run a command; the exit code.
+
+    What a user can mend (a ValueError such as BadArtifact or BadData, a file or a package that
+    isn't there) is one sentence; what only we can mend keeps its traceback.
+    """
+    try:
+        code = command() or SUCCESS
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        say(f"{name}: interrupted", "yellow")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes stdout again at its end, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except ModuleNotFoundError as error:
+        say(f"{name}: the package {error.name} is missing: install requirements/training.lock", "red")
+        return BAD_INPUT
+    except (ValueError, OSError) as error:
+        say(f"{name}: {error}", "red")
+        return BAD_INPUT
