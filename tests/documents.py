@@ -96,7 +96,7 @@ class Document:
         self.path = path
         self.at = at
         self.home = home
-        self.url = url
+        self.url = self.given = url
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.services = ExitStack()
         for path in PROJECT.iterdir():
@@ -168,7 +168,8 @@ class Document:
                 break
         else:
             raise AssertionError(f"{where}: no rule in tests/documents.py for: {command}")
-        if words[:2] == ["make", "serve"] and (environment or not self.url):
+        if words[:2] == ["make", "serve"] and (environment or not self.given):
+            self.services.close()
             self.url = self.services.enter_context(served(self.home, env=in_full(environment, self.at)))
 
 

@@ -31,8 +31,16 @@ def to_onnx(model: Model) -> bytes:
 
     Drop-in for the old FastAPI app, which reads the first output and takes > 0.5 for rain: the
     label is the decision at the model's own threshold.
+
+    Raises:
+        ValueError: the classifier's kernel is not RBF, or its gamma is no number.
     """
     svc = model.classifier
+    if svc.kernel != "rbf" or isinstance(svc.gamma, str):
+        raise ValueError(
+            f"an SVC with kernel {svc.kernel!r} and gamma {svc.gamma!r} can't be written: "
+            "give kernel 'rbf' and gamma a number"
+        )
     count = len(svc.support_)
     node = helper.make_node(
         "SVMClassifier",
