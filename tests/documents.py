@@ -48,8 +48,10 @@ class Block:
 
 
 def blocks(document: str) -> Iterator[Block]:
-    """The fenced blocks of a Markdown text."""
-    for found in re.finditer(r"^```([^\n]*)\n(.*?)^```$", document, re.MULTILINE | re.DOTALL):
+    """The fenced blocks of a Markdown text; a fence that begins no block, an indented one say, fails."""
+    fenced = list(re.finditer(r"^```([^\n]*)\n(.*?)^```$", document, re.MULTILINE | re.DOTALL))
+    assert 2 * len(fenced) == len(re.findall(r"^\s*(?:```|~~~)", document, re.MULTILINE))
+    for found in fenced:
         yield Block(document[: found.start()].count("\n") + 2, found[1].strip(), found[2])
 
 
@@ -185,9 +187,21 @@ def commands(text: str) -> Iterator[str]:
             yield line
 
 
+def succeeds(*command: str | Path) -> None:
+    """Run a tool in the project's folder."""
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def there(path: str) -> Path:
+    """A file or folder of the project."""
+    assert (PROJECT / path).exists(), f"there is no {path}"
+    return PROJECT / path
+
+
 def make(words: list[str]) -> None:
     """The target exists, and make knows what it would do."""
-    subprocess.run(["make", "-n", *words], cwd=PROJECT, capture_output=True, check=True)
+    succeeds("make", "-n", *words)
 
 
 def bentoml(words: list[str]) -> None:
@@ -200,28 +214,26 @@ def bentoml(words: list[str]) -> None:
 
 def compose(words: list[str]) -> None:
     """The file is there, and what is scaled is in it."""
-    file = PROJECT / words[words.index("-f") + 1]
+    file = there(words[words.index("-f") + 1])
     services = yaml.safe_load(file.read_text())["services"]
     for word in words:
         if scaled := ASSIGNMENT.fullmatch(word):
-            assert scaled[1] in services, word
-    assert {"up", "down", "ps", "logs"} & set(words)
+            assert scaled[1] in services, f"{file.name} has no service {scaled[1]}"
 
 
 def kustomize(words: list[str]) -> None:
     """The folder builds, where kubectl is installed."""
-    folder = PROJECT / words[words.index("-k") + 1]
-    assert (folder / "kustomization.yaml").exists()
+    folder = words[words.index("-k") + 1]
+    there(f"{folder}/kustomization.yaml")
     if shutil.which("kubectl"):
-        subprocess.run(["kubectl", "kustomize", folder], capture_output=True, check=True)
+        succeeds("kubectl", "kustomize", folder)
 
 
 def prometheus(words: list[str]) -> None:
     """The configuration is there and, where promtool is installed, sound."""
-    file = PROJECT / words[0].removeprefix("--config.file=")
-    assert file.exists()
+    file = there(words[0].removeprefix("--config.file="))
     if shutil.which("promtool"):
-        subprocess.run(["promtool", "check", "config", file], capture_output=True, check=True)
+        succeeds("promtool", "check", "config", file)
 
 
 def train_import_py(words: list[str]) -> None:

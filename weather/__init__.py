@@ -1,7 +1,9 @@
 """The rain-forecast service's parts, one subject a module; the data flows one way.
 
-Training side:  observations, verification, training, export (files), model_card
-Import side:    artifacts (files), compiler (one ONNX graph), store (BentoML model store)
+Training side:  observations, verification, training, export (files), model_card, drift; pipeline
+                (each from data to findings)
+Import side:    artifacts (files), compiler (one ONNX graph), store (BentoML model store);
+                terminal (what commands say)
 Serving side:   variables (the contract), loading, classifier, batching (one record), bulk (many),
                 problems (errors), openapi, pages, bentoml_internals, settings; on a request's way
                 in: frontdoor, deadline, draining, access, limits, admission; workers
