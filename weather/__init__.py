@@ -1,7 +1,7 @@
 """The rain-forecast service's parts, one subject a module; the data flows one way.
 
-Training side:  observations, verification, training, export (files), model_card, drift; pipeline
-                (each from data to findings)
+Training side:  observations, verification, training, export (files), model_card, pipeline (all of
+                these), evaluation, drift
 Import side:    artifacts (files), compiler (one ONNX graph), store (BentoML model store);
                 terminal (what commands say)
 Serving side:   variables (the contract), loading, classifier, batching (one record), bulk (many),

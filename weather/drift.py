@@ -13,7 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kstwobign  # type: ignore[import-untyped]
 
-from weather.observations import BadData
+from weather.artifacts import Artifacts, BadArtifact
+from weather.classifier import Classifier
+from weather.compiler import compile_pair
+from weather.observations import BadData, Observations
+from weather.observations import samples as samples_of
 from weather.variables import FEATURES, LIMITS
 from weather.verification import reliability
 
@@ -261,6 +265,40 @@ def compare(
         calibration=calibrate(log, outcomes) if outcomes else None,
         drifted=[s.name for s in (*features, *([probability] if probability else [])) if s.drifted],
     )
+
+
+def beside_training(
+    artifacts: Artifacts,
+    observed: Observations,
+    logs: Sequence[Path],
+    outcomes: Path | None,
+    out: Path | None,
+) -> Report:
+    """Logged forecasts beside the training data; a report is written to ``out``, if given.
+
+    Features are compared with the hours that the model was made from, forecasts with its forecasts
+    of the test fold: on the hours that it has seen it is surer of itself.
+
+    Raises:
+        BadArtifact: the artifacts have no manifest.
+        BadData: the data is not the model's, or the log is unusable.
+    """
+    known = artifacts.manifest
+    if known is None:
+        raise BadArtifact("the artifacts have no manifest, so their training data is unknown")
+    if observed.digest != known.data["sha256"]:
+        raise BadData(f"{observed.name} is not the data of this model (SHA-256): give --data")
+    samples = samples_of(observed, known.horizon_hours)
+    seen = samples.where(samples.fold != known.split["test_fold"])
+    unseen = samples.where(samples.fold == known.split["test_fold"])
+    rain, probability = Classifier(compile_pair(artifacts).model)(unseen.x.astype(np.float32))
+    chances = None if probability is None else probability.astype(np.float64)
+    log = read_log(logs)
+    name = f"{len(seen):,} hours of training: {observed.name}"
+    report = compare(name, seen.x, chances, rain, log, outcomes)
+    if out:
+        write(out, report, seen.x, chances, log)
+    return report
 
 
 def write(path: Path, report: Report, then: Floats, chances: Floats | None, log: Log) -> None:

@@ -1,20 +1,13 @@
-"""Training, evaluation and the drift report, each from its data to its findings."""
+"""Training, from observations to the files of a model and its card."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from weather import drift, export, model_card, observations, training
-from weather.artifacts import Artifacts, BadArtifact, Manifest
-from weather.classifier import Classifier
-from weather.compiler import compile_pair
+from weather import export, model_card, observations, training
+from weather.artifacts import Manifest
 from weather.observations import Observations, Samples
 from weather.terminal import Stage
-from weather.verification import Reference, Verification
 
 HORIZONS = (1, 2, 4, 8)
 CARD_FILE = "MODEL_CARD.md"
@@ -109,73 +102,3 @@ def facts(observed: Observations, samples: Samples, horizon: int, test_fold: int
             "test_hours": len(samples) - seen,
         },
     }
-
-
-def horizon_of(artifacts: Artifacts, given: int | None) -> int:
-    """The horizon that was given, else the manifest's.
-
-    Raises:
-        BadArtifact: there is neither.
-    """
-    if given is not None:
-        return given
-    if artifacts.manifest is None:
-        raise BadArtifact("the artifacts have no manifest, so their horizon is unknown: give --horizon")
-    return artifacts.manifest.horizon_hours
-
-
-def evaluate(artifacts: Artifacts, samples: Samples) -> dict[str, Verification]:
-    """Any artifacts on labelled hours, beside persistence and climatology of these very hours."""
-    rain, probability = Classifier(compile_pair(artifacts).model)(samples.x.astype(np.float32))
-    reference = Reference.of(samples.rain_now, samples.y)
-    climatology = np.full(len(samples), reference.climatology)
-    persistence = reference.persistence(samples.rain_now)
-    unknown = np.full(len(samples), np.nan)
-    verified = partial(
-        Verification,
-        y=samples.y,
-        climatology=climatology,
-        persistence=persistence,
-        day=samples.hour.astype("datetime64[D]"),
-    )
-    return {
-        "model": verified(
-            decision=rain, probability=unknown if probability is None else probability.astype(np.float64)
-        ),
-        "persistence": verified(decision=samples.rain_now, probability=persistence),
-        "climatology": verified(decision=climatology > 0.5, probability=climatology),
-    }
-
-
-def compare(
-    artifacts: Artifacts,
-    observed: Observations,
-    logs: Sequence[Path],
-    outcomes: Path | None,
-    out: Path | None,
-) -> drift.Report:
-    """Logged forecasts beside the training data; a report is written to ``out``, if given.
-
-    Features are compared with the hours that the model was made from, forecasts with its forecasts
-    of the test fold: on the hours that it has seen it is surer of itself.
-
-    Raises:
-        BadArtifact: the artifacts have no manifest.
-        BadData: the data is not the model's, or the log is unusable.
-    """
-    known = artifacts.manifest
-    if known is None:
-        raise BadArtifact("the artifacts have no manifest, so their training data is unknown")
-    if observed.digest != known.data["sha256"]:
-        raise observations.BadData(f"{observed.name} is not the data of this model (SHA-256): give --data")
-    samples = observations.samples(observed, known.horizon_hours)
-    seen = samples.where(samples.fold != known.split["test_fold"])
-    unseen = samples.where(samples.fold == known.split["test_fold"])
-    rain, probability = Classifier(compile_pair(artifacts).model)(unseen.x.astype(np.float32))
-    chances = None if probability is None else probability.astype(np.float64)
-    log = drift.read_log(logs)
-    name = f"{len(seen):,} hours of training: {observed.name}"
-    report = drift.compare(name, seen.x, chances, rain, log, outcomes)
-    if out:
-        drift.write(out, report, seen.x, chances, log)
-    return report
