@@ -140,7 +140,7 @@ class Document:
         """What a command prints; it must succeed."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", self.placed(command)],
-            env={**os.environ, "BENTOML_HOME": str(self.home), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "BENTOML_HOME": str(self.home), "PYTHONUNBUFFERED": "1", "COLUMNS": "80"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
