@@ -22,6 +22,7 @@ from weather.loading import NotServable, load
 from weather.metrics import BatchMetrics, describe
 from weather.pages import pages
 from weather.problems import Problem
+from weather.served_model import ServedModel
 from weather.settings import (
     API_KEYS_FILE,
     CONFIGURATION,
@@ -60,6 +61,7 @@ class RainForecast:
         if self.classifier is not None:
             self.classifier.count = BatchMetrics(manifest)
         passed = self.classifier is not None and bool(manifest.get("golden"))
+        pages.state.served = ServedModel(self.scaler, self.model, self.classifier is not None)
         describe(self.scaler, self.model, manifest, passed)
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]

@@ -50,7 +50,8 @@ def import_artifacts(given: argparse.Namespace) -> None:
         )
         return
     with busy("compiling and comparing with the original"):
-        imported = store.import_pair(read(given.scaler, given.model))
+        artifacts = read(given.scaler, given.model)
+        imported = store.import_pair(artifacts)
     known = imported.manifest
     say("imported" if imported.new else "already in the store; nothing added", "green")
     for note in imported.compiled.notes:
@@ -59,6 +60,7 @@ def import_artifacts(given: argparse.Namespace) -> None:
         say(f"{known.name}; Rain above probability {known.threshold:g}")
     else:
         say("no manifest: horizon, threshold and training range are unknown", "yellow")
+    say(artifacts.card.note)
     if not imported.compiled.calibrated:
         say('the model carries no calibrated probability: "probability" will be null', "yellow")
     put(

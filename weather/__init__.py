@@ -2,11 +2,11 @@
 
 Training side:  observations, verification, training, export (files), model_card, pipeline (all of
                 these), evaluation, drift
-Import side:    artifacts (files), compiler (one ONNX graph), store (BentoML model store);
-                terminal (what commands say)
+Import side:    artifacts, card_files (files), compiler (one ONNX graph), store (BentoML
+                model store); terminal (what commands say)
 Serving side:   variables (the contract), loading, classifier, batching (one record), bulk (many),
-                problems (errors), openapi, pages, bentoml_internals, settings; on a request's way
-                in: frontdoor, deadline, draining, access, limits, admission; workers
+                problems (errors), openapi, pages, served_model, assets, bentoml_internals,
+                settings; on a request's way in: frontdoor, deadline, draining, access, limits, admission; workers
 
 The serving side never imports the training side; ``tests/test_layout.py`` guards that.
 """

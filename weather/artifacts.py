@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from weather.card_files import NO_CARD, Card, read_card
 from weather.variables import FEATURES
 
 SCALER_FILE = "model-scaler.pkl"
@@ -153,10 +154,12 @@ class Artifacts:
     scaler: Scaler
     model: bytes
     manifest: Manifest | None
+    card: Card = NO_CARD
 
 
 def read(scaler: Path, model: Path) -> Artifacts:
-    """Read a pair of files, with the manifest that lies beside the model if it describes both.
+    """Read a pair of files, with the manifest and the card that lie beside the model if they are
+    about both.
 
     Raises:
         BadArtifact: a file is missing, truncated, too large, dangerous or not what it should be,
@@ -176,7 +179,9 @@ def read(scaler: Path, model: Path) -> Artifacts:
                     f"{path} is not the file that {beside} describes (SHA-256 differs); "
                     "train again, or remove the manifest to import the files without it"
                 )
-    return Artifacts(read_scaler(scaler), _bytes(model, LARGEST_MODEL), manifest)
+    content = _bytes(model, LARGEST_MODEL)
+    card = read_card(model.parent, [sha256(_bytes(scaler, LARGEST_PICKLE)), sha256(content)])
+    return Artifacts(read_scaler(scaler), content, manifest, card)
 
 
 def read_scaler(path: Path) -> Scaler:

@@ -74,6 +74,7 @@ def write(path: Path, findings: Findings) -> None:
     features = "\n".join(
         f"| {f.name} | {f.unit} | {f.minimum:g} … {f.maximum:g} |" for f in manifest.features
     )
+    files = "\n".join(f"- `{name}`, SHA-256 `{digest}`" for name, digest in manifest.sha256.items())
     split = manifest.split
     path.write_text(
         f"""# Model card: {manifest.name}
@@ -87,6 +88,8 @@ blocks.
 
 **What it is.** `StandardScaler` and an RBF support-vector classifier ({findings.chosen};
 {manifest.hyperparameters["support_vectors"]:,.0f} support vectors), calibrated by a sigmoid.
+
+{files}
 
 ## How good it is
 

@@ -56,6 +56,26 @@ WELCOME: dict[str, Any] = {
 }
 """HTML for those who accept it, which browsers do."""
 
+MODEL: dict[str, Any] = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "required": ["version", "tags", "calibrated", "horizon_hours", "threshold", "features", "sha256"],
+            "properties": {
+                "name": {"type": ["string", "null"]},
+                "version": {"type": "string"},
+                "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+                "calibrated": {"type": "boolean"},
+                "horizon_hours": {"type": ["integer", "null"], "description": "null where it is not known"},
+                "threshold": {"type": ["number", "null"], "description": "Rain above this probability"},
+                "features": {"type": "array", "items": {"type": "object"}},
+                "sha256": {"type": "object", "additionalProperties": {"type": "string"}},
+            },
+        }
+    },
+    "text/html": {"schema": {"type": "string"}},
+}
+
 HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
     **{
@@ -98,7 +118,7 @@ def document(keys: bool = False) -> dict[str, Any]:
             "description": "Seven surface observations in, a forecast of rain out.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "./"}],  # beside the document, also behind a path prefix
         "paths": {
             "/predict": _post(
                 "Forecast rain from one hour's observations",
@@ -131,6 +151,7 @@ def document(keys: bool = False) -> dict[str, Any]:
                 }
                 for path, (summary, responses) in {
                     "/": ("Welcome and links", _ok(WELCOME)),
+                    "/model": ("The served model: what it is, how good it was", _ok(MODEL)),
                     "/livez": ("Whether the process lives", _ok(TEXT)),
                     "/readyz": ("Whether forecasts can be asked for", {**_ok(TEXT), "503": _problem(503)}),
                     "/metrics": ("Prometheus metrics", _ok(TEXT)),

@@ -11,7 +11,7 @@ from bentoml.exceptions import NotFound
 
 from weather.artifacts import MANIFEST_FILE, MODEL_FILE, Artifacts, Manifest, sha256
 from weather.compiler import Compiled, compile_pair
-from weather.tags import CLASSIFIER, COMPILED_FILE, SCALER, SCALER_JSON
+from weather.tags import CARD_FOLDER, CLASSIFIER, COMPILED_FILE, SCALER, SCALER_JSON
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,11 @@ def import_pair(artifacts: Artifacts) -> Imported:
     manifest = artifacts.manifest.model_dump_json(indent=1) if artifacts.manifest else ""
     scaler = bentoml.Tag(SCALER, sha256(scaler_json.encode())[:16])
     content = [sha256(artifacts.model), compiled.digest, str(scaler), manifest]
+    if artifacts.card.files:  # without one the version is what it was before cards were kept
+        content.append(artifacts.card.digest)
     classifier = bentoml.Tag(CLASSIFIER, sha256("\n".join(content).encode())[:16])
     new_scaler = _keep(scaler, {SCALER_JSON: scaler_json.encode()}, {})
+    card = artifacts.card.files
     files = {MODEL_FILE: artifacts.model, COMPILED_FILE: compiled.model}
     if manifest:
         files[MANIFEST_FILE] = manifest.encode()
@@ -51,7 +54,10 @@ def import_pair(artifacts: Artifacts) -> Imported:
         "calibrated": compiled.calibrated,
         "sha256": {name: sha256(data) for name, data in files.items()},
         **({"manifest": json.loads(manifest)} if manifest else {}),
+        # Apart from the digests above: a card that was changed is not shown, but forecasts go on.
+        **({"card": {name: sha256(data) for name, data in card.items()}} if card else {}),
     }
+    files |= {f"{CARD_FOLDER}/{name}": data for name, data in card.items()}
     new_classifier = _keep(classifier, files, metadata)
     return Imported(scaler, classifier, new_scaler or new_classifier, artifacts.manifest, compiled)
 
@@ -78,5 +84,7 @@ def _keep(tag: bentoml.Tag, files: dict[str, bytes], metadata: dict[str, object]
         bentoml.models.delete(tag)
     with bentoml.models.create(tag, module="weather", metadata=metadata) as model:
         for name, data in files.items():
-            Path(model.path_of(name)).write_bytes(data)
+            path = Path(model.path_of(name))
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
     return not known

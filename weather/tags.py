@@ -5,3 +5,5 @@ CLASSIFIER = "weather-classifier"
 
 SCALER_JSON = "scaler.json"
 COMPILED_FILE = "compiled.onnx"
+CARD_FOLDER = "card"
+CARD_FILE = "MODEL_CARD.md"

@@ -1,0 +1,15 @@
+// Numbers and directions in words.
+
+export const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.095 ? 1 : 0)} %`;
+
+export const number = (value, digits = 4) =>
+  String(Number(value.toPrecision(digits))).replace("-", "−");
+
+const POINTS = [
+  "north", "north-north-east", "north-east", "east-north-east",
+  "east", "east-south-east", "south-east", "south-south-east",
+  "south", "south-south-west", "south-west", "west-south-west",
+  "west", "west-north-west", "north-west", "north-north-west",
+];
+
+export const direction = (degrees) => POINTS[Math.round(degrees / 22.5) % 16];
