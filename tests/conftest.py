@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 
 from loadtest.serving import PROJECT, served
+from tests import old_system
 from weather.artifacts import Artifacts, Manifest, read
 from weather.classifier import Classifier
 from weather.compiler import compile_pair
@@ -52,6 +54,28 @@ def bentoml_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(bentoml_home: Path) -> Iterator[str]:
     """The address of a running service."""
     with served(bentoml_home) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def old_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model store with artifacts of the old system's shape: no manifest, no card."""
+    home = tmp_path_factory.mktemp("old")
+    scaler, model = old_system.write(home)
+    done = run_cli("import", "--scaler", scaler, "--model", model, home=home)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+OLD_KEY = "the key of the old system's clients"
+
+
+@pytest.fixture(scope="session")
+def old_url(old_home: Path) -> Iterator[str]:
+    """The address of a service on them, which wants OLD_KEY."""
+    keys = old_home / "keys"
+    keys.write_text(f"test:{hashlib.sha256(OLD_KEY.encode()).hexdigest()}\n")
+    with served(old_home, env={"WEATHER_API_KEYS_FILE": str(keys)}) as address:
         yield address
 
 

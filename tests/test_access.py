@@ -76,7 +76,7 @@ def test_a_wrong_key_does_not(locked: httpx.Client, key: str, wrong: str) -> Non
 
 
 def test_probes_metrics_pages_and_the_contract_stay_open(locked: httpx.Client) -> None:
-    for path in ("/", "/docs", "/openapi.json", "/livez", "/readyz", "/metrics"):
+    for path in ("/", "/docs", "/model", "/static/page.js", "/openapi.json", "/livez", "/readyz", "/metrics"):
         assert locked.get(path).status_code == 200, path
 
 

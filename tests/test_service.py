@@ -191,7 +191,7 @@ def test_welcome_for_api_clients_and_for_browsers(client: httpx.Client) -> None:
         assert client.get(link).status_code == (405 if link == "/predict" else 200)
     page = client.get("/", headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
-    assert "<h1>Rain forecast</h1>" in page.text
+    assert "<title>Rain forecast</title>" in page.text
 
 
 def test_docs_load_swagger_ui_from_this_host_only(client: httpx.Client) -> None:

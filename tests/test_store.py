@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests import old_system
-from tests.conftest import SCALER, run_cli
+from tests.conftest import MODEL, SCALER, run_cli
 
 
 def tags(home: Path) -> list[str]:
@@ -47,6 +48,22 @@ def test_the_old_systems_files_import_as_they_are(tmp_path: Path) -> None:
     assert "no manifest" in done.stderr
     assert '"probability" will be null' in done.stderr
     assert "300 support vectors" in done.stderr
+
+
+def test_the_card_comes_with_the_model_and_a_changed_card_is_another_version(
+    bentoml_home: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(SCALER.parent, tmp_path / "artifacts")
+    card = folder / "MODEL_CARD.md"
+    card.write_text(card.read_text() + "One more sentence.")
+    pair = ("--scaler", folder / SCALER.name, "--model", folder / MODEL.name)
+    assert run_cli("import", *pair, home=tmp_path).returncode == 0
+    assert latest(tmp_path) != latest(bentoml_home)
+    for home, source in ((tmp_path, folder), (bentoml_home, SCALER.parent)):
+        stored = home / "models" / "weather-classifier" / latest(home) / "card"
+        assert len(list(stored.iterdir())) == 5
+        for path in stored.iterdir():
+            assert path.read_bytes() == (source / path.name).read_bytes()
 
 
 def test_the_store_holds_no_pickle(bentoml_home: Path) -> None:

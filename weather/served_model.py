@@ -51,7 +51,7 @@ class ServedModel:
             card_html=render(markdown, card) if markdown else "",
             card_changed=bool(metadata.get("card")) and not markdown,
         )
-        self.facts = Asset(json.dumps(known).encode(), ".json", {"Vary": "Accept"})
+        self.facts = Asset(json.dumps(known, ensure_ascii=False).encode(), ".json", {"Vary": "Accept"})
         self.page = Asset(
             page.encode(), ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"}
         )
@@ -120,7 +120,6 @@ class _CardRenderer(RendererHTML):
         """From the path that has the card's pictures; one from elsewhere would not be let in."""
         token = tokens[idx]
         token.attrs["src"] = f"model/picture?name={token.attrs['src']}"
-        token.attrs["loading"] = "lazy"
         return super().image(tokens, idx, options, env)
 
     def table_open(self, *_: object) -> str:

@@ -72,7 +72,7 @@ function draw() {
   if (drawn === null) return;
   const { xs, here, other, value, threshold, calibrated } = drawn;
   const width = Math.max(plot.clientWidth, 220);
-  const height = 230;
+  const height = Math.max(plot.clientHeight, 220);
   const box = { left: 46, right: width - 12, top: 12, bottom: height - 30 };
   const x = (v) => box.left + ((v - xs[0]) / (xs.at(-1) - xs[0])) * (box.right - box.left);
   const y = (v) => box.bottom - v * (box.bottom - box.top);
@@ -85,20 +85,29 @@ function draw() {
     const label = calibrated ? `${100 * level} %` : level ? "Rain" : "Dry";
     svg.append(element("text", { class: "axis", x: box.left - 8, y: y(level) + 4, "text-anchor": "end" }, label));
   }
-  const steps = width < 420 ? 2 : 4;
-  for (let i = 0; i <= steps; i++) {
-    const at = xs[0] + ((xs.at(-1) - xs[0]) * i) / steps;
-    const anchor = i === 0 ? "start" : i === steps ? "end" : "middle";
-    svg.append(element("text", { class: "axis", x: x(at), y: height - 8, "text-anchor": anchor }, number(at, 3) + UNITS[drawn.name]));
+  for (const tick of ticks(xs[0], xs.at(-1), width / 75)) {
+    svg.append(element("text", { class: "axis", x: x(tick), y: height - 8, "text-anchor": "middle" }, number(tick) + UNITS[drawn.name]));
   }
   if (threshold !== null && calibrated) {
     svg.append(element("path", { class: "threshold", d: `M${box.left} ${y(threshold)}H${box.right}` }));
-    svg.append(element("text", { class: "axis", x: box.right, y: y(threshold) - 5, "text-anchor": "end" }, `Rain above ${percent(threshold)}`));
+    const room = (i) => Math.min(Math.abs(here.at(i) - threshold), Math.abs(other.at(i) - threshold));
+    const [x_, anchor] = room(0) > room(-1) ? [box.left + 4, "start"] : [box.right, "end"];
+    const label = { class: "axis halo", x: x_, y: y(threshold) - 5, "text-anchor": anchor };
+    svg.append(element("text", label, `Rain above ${percent(threshold)}`));
   }
   svg.append(element("path", { class: "other", d: line(other) }));
-  svg.append(element("path", { class: "here", d: `${line(here)}` }));
+  svg.append(element("path", { class: "here", d: line(here) }));
   svg.append(element("circle", { class: "dot", cx: x(value), cy: y(at(value)), r: 5.5 }));
   plot.replaceChildren(svg);
+}
+
+// Round numbers within a range, at most so many of them.
+function ticks(low, high, most) {
+  const rough = (high - low) / most;
+  const decade = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((n) => n * decade).find((n) => n >= rough);
+  const count = Math.floor(high / step) - Math.ceil(low / step) + 1;
+  return Array.from({ length: count }, (_, i) => (Math.ceil(low / step) + i) * step);
 }
 
 // Of the line, between its points.
@@ -122,21 +131,16 @@ function summary() {
 
 function describe() {
   const { xs, here, other, name, raining } = drawn;
-  words.replaceChildren(
-    `${summary()} `,
-    key("here", raining ? "raining now" : "dry now"),
-    " ",
-    key("other", raining ? "were it dry" : "were it raining"),
-  );
+  const kinds = raining ? ["raining now", "were it dry"] : ["dry now", "were it raining"];
+  words.replaceChildren(`${summary()} `, key("here", kinds[0]), " ", key("other", kinds[1]));
   const label = along.selectedOptions[0].text;
   const rows = xs.map((x, i) => [x, here[i], other[i]]).filter((_, i) => i % 6 === 0);
-  const head = row("th", [label, raining ? "raining now" : "dry now", raining ? "were it dry" : "were it raining"]);
-  const head_ = document.createElement("thead");
-  head_.append(head);
+  const head = document.createElement("thead");
+  head.append(row("th", [label, ...kinds]));
   const body = document.createElement("tbody");
   const place = (x) => number(x) + UNITS[name] + (name === "wind_bearing_degree" ? ` ${direction(x)}` : "");
   body.append(...rows.map(([x, a, b]) => row("td", [place(x), said(a), said(b)])));
-  table.replaceChildren(head_, body);
+  table.replaceChildren(head, body);
 }
 
 function key(kind, text) {
@@ -148,11 +152,11 @@ function key(kind, text) {
 
 function row(kind, cells) {
   const made = document.createElement("tr");
-  for (const cell of cells) {
-    const made_ = document.createElement(kind);
-    if (kind === "th") made_.scope = "col";
-    made_.textContent = cell;
-    made.append(made_);
+  for (const text of cells) {
+    const cell = document.createElement(kind);
+    if (kind === "th") cell.scope = "col";
+    cell.textContent = text;
+    made.append(cell);
   }
   return made;
 }

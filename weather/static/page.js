@@ -35,13 +35,14 @@ async function ask() {
   asking = new AbortController();
   const { signal } = asking;
   const asked = observation();
+  markPreset(asked);
   showSnippets(asked, key.value !== "");
   form.setAttribute("aria-busy", "true");
   try {
     const forecast = await post("predict", asked, key.value, signal);
     if (signal.aborted) return;
     showFaults([]);
-    showForecast(forecast, asked);
+    showForecast(forecast);
     await showCurve(asked, model, key.value, signal);
   } catch (error) {
     if (signal.aborted) return;
@@ -57,7 +58,7 @@ const askSoon = () => {
   timer = setTimeout(ask, 150);
 };
 
-function showForecast({ prediction, probability }, asked) {
+function showForecast({ prediction, probability }) {
   const rain = prediction === "Rain";
   const decision = get("decision");
   decision.textContent = rain ? "Rain" : "No rain";
@@ -69,15 +70,19 @@ function showForecast({ prediction, probability }, asked) {
   get("reason").textContent = chance
     ? `${chance}${rule}.`
     : "This model gives a decision only: it carries no calibrated probability.";
-  showOutcome(asked);
+  showOutcome();
 }
 
-// A preset is a past hour: say what came of it.
-function showOutcome(asked) {
+// The preset that is in the form, if one is.
+function markPreset(asked) {
   const same = (preset) =>
     Object.entries(JSON.parse(preset.dataset.observation)).every(([name, value]) => asked[name] === value);
   for (const preset of presets) preset.setAttribute("aria-pressed", String(same(preset)));
-  const chosen = presets.find(same);
+}
+
+// A preset is a past hour: say what came of it.
+function showOutcome() {
+  const chosen = presets.find((preset) => preset.getAttribute("aria-pressed") === "true");
   get("outcome").textContent = chosen
     ? `What happened then: ${chosen.dataset.rained === "1" ? "it rained" : "it stayed dry"} within 4 hours.`
     : "";
@@ -133,7 +138,7 @@ function follow() {
   const bearing = get("wind_bearing_degree").valueAsNumber;
   if (bearing >= 0 && bearing <= 360) {
     get("needle").setAttribute("transform", `rotate(${bearing})`);
-    get("wind-words").textContent = direction(bearing);
+    get("wind-words").textContent = `${direction(bearing)}; `;
     sliders.wind_bearing_degree.setAttribute("aria-valuetext", `${bearing} degrees, ${direction(bearing)}`);
   }
 }
@@ -148,11 +153,10 @@ function fill(values) {
 function showModel() {
   if (model.horizon_hours !== null) get("horizon").textContent = `in ${hours()}`;
   for (const { name, training } of model.features) {
-    if (!training) continue;
     const slider = sliders[name];
     const hint = document.querySelector(`[data-seen="${name}"]`);
-    if (!slider || !hint) continue;
-    hint.textContent = `; in training ${number(training.minimum)} … ${number(training.maximum)}`;
+    if (!training || !slider || !hint) continue;
+    if (training.minimum > slider.min || training.maximum < slider.max) hint.textContent = `; in training ${number(training.minimum)} … ${number(training.maximum)}`;
     const share = (value) => `${(100 * (value - slider.min)) / (slider.max - slider.min)}%`;
     slider.style.setProperty("--from", share(training.minimum));
     slider.style.setProperty("--to", share(training.maximum));

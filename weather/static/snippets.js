@@ -14,16 +14,16 @@ export function python(observation, withKey) {
   const fields = Object.entries(observation).map(([name, value]) => `    "${name}": ${value},\n`);
   const key = withKey ? ', "X-API-Key": os.environ["RAIN_API_KEY"]' : "";
   return `import json
-${withKey ? "import os\n" : ""}import urllib.request
+${withKey ? "import os\n" : ""}from urllib.request import Request, urlopen
 
 observation = {
 ${fields.join("")}}
-request = urllib.request.Request(
+request = Request(
     "${address("predict")}",
     data=json.dumps(observation).encode(),
     headers={"Content-Type": "application/json"${key}},
 )
-with urllib.request.urlopen(request, timeout=10) as answer:
+with urlopen(request, timeout=10) as answer:
     print(json.load(answer))
 `;
 }
@@ -36,14 +36,14 @@ export function showSnippets(observation, withKey) {
 const copied = document.getElementById("copied");
 
 for (const button of document.querySelectorAll("[data-copy]")) {
-  const label = button.innerHTML;
+  const label = [...button.childNodes];
   button.addEventListener("click", async () => {
     const source = document.getElementById(button.dataset.copy);
     const done = await copy(source);
     button.textContent = done ? "Copied" : "Selected: press Ctrl+C";
     copied.textContent = button.textContent;
     setTimeout(() => {
-      button.innerHTML = label;
+      button.replaceChildren(...label);
       copied.textContent = "";
     }, 2000);
   });

@@ -1,6 +1,6 @@
 // Numbers and directions in words.
 
-export const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.095 ? 1 : 0)} %`;
+export const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.095 ? 1 : 0)}\u00a0%`;
 
 export const number = (value, digits = 4) =>
   String(Number(value.toPrecision(digits))).replace("-", "−");
