@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 
+from playwright.sync_api import ViewportSize
+
 from tests.browser import browser
 
-SIZE = {"width": 1180, "height": 1010}
+SIZE: ViewportSize = {"width": 1080, "height": 1240}
 
 
 def main(url: str, file: str) -> None:

@@ -16,7 +16,7 @@ from weather.pages import FILES, PAGE_PATHS, STATIC
 from weather.variables import FEATURES, LIMITS, WeatherVariables
 
 INDEX = (STATIC / "index.html").read_text()
-DECIMALS = (1, 4, 1, 0, 1, 1, 0)
+DECIMALS = (1, 4, 1, 0, 2, 1, 0)
 """To which a preset's values are rounded, in the order of FEATURES."""
 
 
@@ -63,8 +63,7 @@ def test_each_preset_is_a_row_of_the_training_data_and_what_came_of_it_is_true()
     assert len(PRESETS) == 3
     for preset in PRESETS:
         (row,) = np.flatnonzero(
-            (hours.station == preset["data-station"])
-            & (hours.hour == np.datetime64(preset["data-hour"]))
+            (hours.station == preset["data-station"]) & (hours.hour == np.datetime64(preset["data-hour"]))
         )
         rounded = [float(value.round(d)) for value, d in zip(hours.x[row], DECIMALS, strict=True)]
         assert json.loads(preset["data-observation"]) == dict(zip(FEATURES, rounded, strict=True))
@@ -99,7 +98,7 @@ def test_the_policy_lets_in_nothing_but_this_hosts_files(client: httpx.Client, p
 @pytest.mark.parametrize("path", ["/", "/docs", "/model"])
 def test_addresses_are_relative_so_that_a_path_prefix_works(client: httpx.Client, path: str) -> None:
     page = client.get(path, headers={"Accept": "text/html"}).text
-    found = [e.get("src") or e.get("href") for _, e in Elements(page).found if "src" in e or "href" in e]
+    found = [str(e[name]) for _, e in Elements(page).found for name in ("src", "href") if name in e]
     assert found
     for address in found:
         assert not re.match(r"/|\w+:", address), address

@@ -80,9 +80,7 @@ def test_without_manifest_and_card_it_says_so(old_url: str) -> None:
     assert known["tags"]["classifier"] in page
 
 
-def test_a_changed_card_is_not_shown_and_forecasts_go_on(
-    bentoml_home: Path, tmp_path: Path
-) -> None:
+def test_a_changed_card_is_not_shown_and_forecasts_go_on(bentoml_home: Path, tmp_path: Path) -> None:
     home = shutil.copytree(bentoml_home, tmp_path / "home")
     stored = next(home.glob(f"models/weather-classifier/*/card/{CARD_FILE}"))
     stored.write_text("another card")

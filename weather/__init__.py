@@ -5,8 +5,9 @@ Training side:  observations, verification, training, export (files), model_card
 Import side:    artifacts, card_files (files), compiler (one ONNX graph), store (BentoML
                 model store); terminal (what commands say)
 Serving side:   variables (the contract), loading, classifier, batching (one record), bulk (many),
-                problems (errors), openapi, pages, served_model, assets, bentoml_internals,
-                settings; on a request's way in: frontdoor, deadline, draining, access, limits, admission; workers
+                problems (errors), openapi, bentoml_internals, settings; pages, served_model,
+                assets; on a request's way in: frontdoor, deadline, draining, access, limits,
+                admission; workers
 
 The serving side never imports the training side; ``tests/test_layout.py`` guards that.
 """

@@ -52,18 +52,14 @@ class ServedModel:
             card_changed=bool(metadata.get("card")) and not markdown,
         )
         self.facts = Asset(json.dumps(known, ensure_ascii=False).encode(), ".json", {"Vary": "Accept"})
-        self.page = Asset(
-            page.encode(), ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"}
-        )
+        self.page = Asset(page.encode(), ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
         self.pictures = {
             name: Asset(data, Path(name).suffix, {"Content-Security-Policy": PICTURE_POLICY})
             for name, data in card.items()
         }
 
 
-def facts(
-    scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[str]
-) -> dict[str, Any]:
+def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[str]) -> dict[str, Any]:
     """The JSON form; what the manifest would say is null where there is none."""
     metadata: dict[str, Any] = classifier.info.metadata
     manifest: dict[str, Any] = metadata.get("manifest", {})
@@ -100,7 +96,8 @@ def render(markdown: str, pictures: Collection[str]) -> str:
     """HTML of a card, its headings one level lower. HTML in it is shown as text; links go to
     http and https, pictures are those of the card.
     """
-    return _CardMarkdown(pictures).render(markdown)
+    html: str = _CardMarkdown(pictures).render(markdown)
+    return html
 
 
 class _CardMarkdown(MarkdownIt):

@@ -84,7 +84,7 @@ function markPreset(asked) {
 function showOutcome() {
   const chosen = presets.find((preset) => preset.getAttribute("aria-pressed") === "true");
   get("outcome").textContent = chosen
-    ? `What happened then: ${chosen.dataset.rained === "1" ? "it rained" : "it stayed dry"} within 4 hours.`
+    ? `What happened then: ${chosen.dataset.rained === "1" ? "it rained within" : "it stayed dry for"} 4 hours.`
     : "";
 }
 
@@ -126,6 +126,8 @@ function showFaults(faults, sentence) {
 
 const hours = () => (model.horizon_hours === 1 ? "the next hour" : `the next ${model.horizon_hours} hours`);
 
+const span = ({ minimum, maximum }) => `${number(minimum)} … ${number(maximum)}`;
+
 // Sliders, the compass and hints follow the numbers.
 function follow() {
   for (const field of numbers) {
@@ -133,7 +135,11 @@ function follow() {
     if (field.value !== "") slider.value = field.value;
     const seen = model.features.find((f) => f.name === field.name)?.training;
     const value = field.valueAsNumber;
-    field.closest(".field").classList.toggle("unseen-range", Boolean(seen) && (value < seen.minimum || value > seen.maximum));
+    const hint = document.querySelector(`[data-seen="${field.name}"]`);
+    const beyond = Boolean(seen) && (value < seen.minimum || value > seen.maximum);
+    hint.classList.toggle("beyond", beyond);
+    if (beyond) hint.textContent = `; not seen in training, which had ${span(seen)}`;
+    else if (seen && (seen.minimum > field.min || seen.maximum < field.max)) hint.textContent = `; in training ${span(seen)}`;
   }
   const bearing = get("wind_bearing_degree").valueAsNumber;
   if (bearing >= 0 && bearing <= 360) {
@@ -154,9 +160,7 @@ function showModel() {
   if (model.horizon_hours !== null) get("horizon").textContent = `in ${hours()}`;
   for (const { name, training } of model.features) {
     const slider = sliders[name];
-    const hint = document.querySelector(`[data-seen="${name}"]`);
-    if (!training || !slider || !hint) continue;
-    if (training.minimum > slider.min || training.maximum < slider.max) hint.textContent = `; in training ${number(training.minimum)} … ${number(training.maximum)}`;
+    if (!training || !slider) continue;
     const share = (value) => `${(100 * (value - slider.min)) / (slider.max - slider.min)}%`;
     slider.style.setProperty("--from", share(training.minimum));
     slider.style.setProperty("--to", share(training.maximum));
