@@ -14,7 +14,7 @@ HORIZON ?= 4
 
 BIN := $(VENV)/bin
 
-.PHONY: help serve key test check train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve key picture test check train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ serve: $(VENV)/import ## serve on http://127.0.0.1:3000 (HOST=…, PORT=…)
 
 key: $(VENV)/import ## make an API key for NAME=…
 	@$(BIN)/python -m weather.access $(NAME)
+
+picture: $(VENV)/development ## take docs/page.png of the page at URL=http://… (needs Chromium)
+	$(BIN)/python -m tests.picture $(URL) docs/page.png
 
 test: $(VENV)/development ## run every test (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(ARGS)

@@ -1,14 +1,16 @@
-"""Takes the README's picture of the page: python -m tests.picture http://127.0.0.1:3000 docs/page.png"""
+"""Takes a picture of the page of a running service: make picture URL=http://127.0.0.1:3000"""
 
 from __future__ import annotations
 
+import io
 import sys
 
+from PIL import Image
 from playwright.sync_api import ViewportSize
 
 from tests.browser import browser
 
-SIZE: ViewportSize = {"width": 1080, "height": 1240}
+SIZE: ViewportSize = {"width": 980, "height": 1200}
 
 
 def main(url: str, file: str) -> None:
@@ -17,7 +19,8 @@ def main(url: str, file: str) -> None:
         page = running.new_page(viewport=SIZE, reduced_motion="reduce")
         page.goto(url)
         page.locator("#curve svg").wait_for()
-        page.screenshot(path=file)
+        taken = Image.open(io.BytesIO(page.screenshot()))
+    taken.quantize(256).save(file, optimize=True)
 
 
 if __name__ == "__main__":

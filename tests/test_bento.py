@@ -40,6 +40,9 @@ def test_a_bento_holds_both_models_and_serves_the_same_from_a_clean_home(tmp_pat
 
     records = [observation() for _ in range(20)]
     with served(elsewhere, what=tag, cwd=tmp_path) as other:
+        for path in ("/model/picture?name=reliability.svg", "/", "/static/page.js"):
+            assert httpx.get(f"{other}{path}").content == httpx.get(f"{url}{path}").content
+        assert httpx.get(f"{other}/model").json()["card"] == httpx.get(f"{url}/model").json()["card"] != []
         for record in records:
             here = httpx.post(f"{url}/predict", json=record).json()
             there = httpx.post(f"{other}/predict", json=record).json()

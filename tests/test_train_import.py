@@ -71,6 +71,7 @@ def test_train_writes_files_that_import_takes(trained: Path, tmp_path: Path) -> 
     )
     assert done.returncode == 0, done.stderr
     assert "rain within 3 h, climate.csv" in done.stderr
+    assert "model card with 4 pictures" in done.stderr
 
 
 def test_train_twice_gives_the_same_bytes(climate: Path, trained: Path, tmp_path: Path) -> None:

@@ -49,14 +49,19 @@ export async function showCurve(observation, model, key, signal) {
     raining: now === 1,
     threshold: model.threshold,
   };
+  show(true);
   draw();
   describe();
 }
 
+function show(whether) {
+  plot.hidden = !whether;
+  table.parentElement.hidden = !whether;
+}
+
 export function forgetCurve() {
   drawn = null;
-  plot.replaceChildren();
-  table.replaceChildren();
+  show(false);
   words.textContent = "Once there is a forecast, there is a curve.";
 }
 

@@ -136,7 +136,8 @@ function follow() {
     const seen = model.features.find((f) => f.name === field.name)?.training;
     const value = field.valueAsNumber;
     const hint = document.querySelector(`[data-seen="${field.name}"]`);
-    const beyond = Boolean(seen) && (value < seen.minimum || value > seen.maximum);
+    const accepted = value >= field.min && value <= field.max;
+    const beyond = Boolean(seen) && accepted && (value < seen.minimum || value > seen.maximum);
     hint.classList.toggle("beyond", beyond);
     if (beyond) hint.textContent = `; not seen in training, which had ${span(seen)}`;
     else if (seen && (seen.minimum > field.min || seen.maximum < field.max)) hint.textContent = `; in training ${span(seen)}`;
