@@ -44,8 +44,8 @@ serve: $(VENV)/import ## serve on http://127.0.0.1:3000 (HOST=…, PORT=…)
 key: $(VENV)/import ## make an API key for NAME=…
 	@$(BIN)/python -m weather.access $(NAME)
 
-picture: $(VENV)/development ## take docs/page.png of the page at URL=http://… (needs Chromium)
-	$(BIN)/python -m tests.picture $(URL) docs/page.png
+picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
+	$(BIN)/python -m tests.picture
 
 test: $(VENV)/development ## run every test (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(ARGS)

@@ -91,6 +91,7 @@ def draw(steps: dict[int, Outcome], file: Path) -> None:
         )
     axis.set(xlabel="forecasts asked for a second, open loop", ylabel="ms", yscale="log")
     axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("{x:g}")
     axis.grid(alpha=0.3, which="both")
     shares = axis.twinx()
     refused = [100 * step.count(429) / step.offered for step in steps.values()]
