@@ -116,11 +116,11 @@ class Document:
                     case "console":
                         for command, shown in sessions(block.text):
                             done = self.bash(command)
-                            assert comparable(done) == comparable(shown), where
+                            assert comparable(done) == comparable(shown), f"{where}: {done}"
                     case "python":
                         printed = self.python(block)
                         shown = following.text if following.language == "text" else ""
-                        assert comparable(printed) == comparable(shown), where
+                        assert comparable(printed) == comparable(shown), f"{where}: {printed}"
                     case "text":
                         assert found[found.index(block) - 1].language == "python", where
                     case "sh":
