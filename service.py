@@ -19,7 +19,7 @@ from weather.forecast_log import ForecastLog
 from weather.json_logs import configure
 from weather.limits import BodyLimits
 from weather.loading import NotServable, load
-from weather.metrics import BatchMetrics, describe
+from weather.metrics import watch
 from weather.pages import pages
 from weather.problems import Problem
 from weather.served_model import ServedModel
@@ -49,20 +49,14 @@ class RainForecast:
     model = bentoml.models.BentoModel(f"{CLASSIFIER}:latest")
 
     def __init__(self) -> None:
-        self.forecast_log: ForecastLog | None = None
-        if FORECAST_LOG_RATE:
-            self.forecast_log = ForecastLog(FORECAST_LOG_RATE, str(self.model.tag))
         self.classifier: Classifier | None = None
         try:
             self.classifier = load(self.scaler, self.model)
         except NotServable as reason:
             log.error("Not ready, and will not be: %s", reason)
-        manifest = self.model.info.metadata.get("manifest", {})
-        if self.classifier is not None:
-            self.classifier.count = BatchMetrics(manifest)
-        passed = self.classifier is not None and bool(manifest.get("golden"))
+        self.forecast_log = ForecastLog(FORECAST_LOG_RATE, str(self.model.tag)) if FORECAST_LOG_RATE else None
+        watch(self.classifier, self.scaler, self.model)
         pages.state.served = ServedModel(self.scaler, self.model, self.classifier is not None)
-        describe(self.scaler, self.model, manifest, passed)
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def freeze_heap(self) -> None:

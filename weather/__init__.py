@@ -6,8 +6,8 @@ Import side:    artifacts, card_files (files), compiler (one ONNX graph), store 
                 model store); terminal (what commands say)
 Serving side:   variables (the contract), loading, classifier, batching (one record), bulk (many),
                 problems (errors), openapi, bentoml_internals, settings; pages, served_model,
-                assets; on a request's way in: frontdoor, deadline, draining, access, limits,
-                admission; workers
+                assets; on a request's way in: frontdoor, request_id, deadline, draining, access,
+                limits, admission; metrics, json_logs, forecast_log, workers
 
 The serving side never imports the training side; ``tests/test_layout.py`` guards that.
 """

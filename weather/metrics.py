@@ -20,6 +20,8 @@ from weather.variables import FEATURES
 if TYPE_CHECKING:  # a second of import that making an API key needn't wait for
     from bentoml import Model
 
+    from weather.classifier import Classifier
+
 WRITE_SECONDS = 0.25
 """How old what another worker has counted may be when it is scraped."""
 
@@ -194,9 +196,15 @@ class BatchMetrics:
                 series.inc(count)
 
 
-def describe(scaler: Model, classifier: Model, manifest: Mapping[str, Any], passed: bool) -> None:
-    """Say which models are served, and whether the golden rows came out right."""
+def watch(classifier: Classifier | None, scaler: Model, model: Model) -> None:
+    """Count what the classifier does, and say which models are served and whether they passed their
+    golden rows; None for a classifier that did not.
+    """
+    metadata: dict[str, Any] = model.info.metadata
+    manifest = metadata.get("manifest", {})
+    if classifier is not None:
+        classifier.count = BatchMetrics(manifest)
     horizon = str(manifest.get("horizon_hours", "unknown"))
-    families()["model_info"].labels(str(scaler.tag), str(classifier.tag), horizon).set(1)
-    families()["model_imported_timestamp_seconds"].set(classifier.creation_time.timestamp())
-    families()["golden_check_passed"].set(int(passed))
+    families()["model_info"].labels(str(scaler.tag), str(model.tag), horizon).set(1)
+    families()["model_imported_timestamp_seconds"].set(model.creation_time.timestamp())
+    families()["golden_check_passed"].set(int(classifier is not None and bool(manifest.get("golden"))))
