@@ -61,7 +61,7 @@ class RainForecast:
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def freeze_heap(self) -> None:
         """Keep what start-up made out of later collections: 99th percentile at 32 connections
-        14 ms with, 93 ms without (docs/performance.md).
+        16 ms with, 82 ms without (docs/performance.md).
         """
         gc.collect()
         gc.freeze()

@@ -87,17 +87,17 @@ class LeanApp(ServiceAppFactory):  # type: ignore[misc]
         """What takes the place of one of BentoML's middlewares."""
         kind: Any = middleware.cls
         if kind is TimeoutMiddleware:
-            # BentoML's starts a task and leaves a timer behind for each request (1.4 x).
+            # BentoML's starts a task and leaves a timer behind for each request (1.5 x).
             return [Middleware(Deadline, seconds=self.timeout)]
         if kind is RunnerTrafficMetricsMiddleware:
-            # BentoML's looks up five labelled series by keyword for each request (1.4 x).
+            # BentoML's looks up five labelled series, and writes to each, for each request (1.6 x).
             paths = {route.path for route in self.routes if isinstance(route, Route)}
             return [Middleware(self.count_traffic, paths=paths | PAGE_PATHS, **middleware.kwargs)]
         if kind is MaxConcurrencyMiddleware:
             # BentoML's takes slow senders' requests in; Admission has its figure.
             return []
         if kind is OpenTelemetryMiddleware and not tracing():
-            # BentoML's builds a span for each request even if nobody collects spans (3.2 x).
+            # BentoML's builds a span for each request even if nobody collects spans (3.3 x).
             return []
         if kind is ContextMiddleware:
             return [Middleware(Admission, most=self.most, refused=self.count_refusal), middleware]
@@ -133,7 +133,7 @@ class LeanApp(ServiceAppFactory):  # type: ignore[misc]
         """Through BentoML's dispatcher to the method; takes one item, gives its result.
 
         BentoML's way there wraps the dispatcher anew and looks the method up by a descriptor that
-        inspects its signature, for each request (1.8 x).
+        inspects its signature, for each request (1.7 x).
         """
         dispatcher = self.dispatchers[name]
         dispatcher.get_batch_size = _one
