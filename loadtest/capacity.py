@@ -7,10 +7,7 @@ scaling run both share all cores, so its second line is bounded by what the load
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +18,7 @@ import uvloop
 
 from loadtest.chaos import on_first_core, published, questions
 from loadtest.openloop import Load, Outcome, Question
-from loadtest.serving import PROJECT, Service, family_of, running
+from loadtest.serving import PROJECT, Service, family_of, running, store
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -125,11 +122,7 @@ def main() -> int:
         "--publish", action="store_true", help="tables into docs/deployment.md, and docs/capacity.svg"
     )
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        home = Path(name)
-        environment = {**os.environ, "BENTOML_HOME": name, "BENTOML_DO_NOT_TRACK": "True"}
-        command = [sys.executable, "train_import.py", "import"]
-        subprocess.run(command, cwd=PROJECT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    with store() as home:
         asked = questions()
         lines, steps = one_replica(home, asked, given.seconds)
         table = "\n".join([*lines, *scaling(home, asked, given.seconds)]) + "\n"

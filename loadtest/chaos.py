@@ -15,9 +15,7 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +30,7 @@ import psutil
 import uvloop
 
 from loadtest.openloop import Load, Outcome, Question, question
-from loadtest.serving import PROJECT, Service, running, stop
+from loadtest.serving import PROJECT, Service, running, stop, store
 from loadtest.stations import observation
 from weather.artifacts import read
 from weather.classifier import Classifier
@@ -341,12 +339,8 @@ def main() -> int:
     lines = [HEADER]
     failed = False
     print(HEADER, flush=True)
-    with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "True"}
-        subprocess.run(
-            [sys.executable, "train_import.py", "import"], cwd=PROJECT, env=environment, check=True
-        )
-        chaos = Chaos(Path(home), questions(), given.brisk)
+    with store() as home:
+        chaos = Chaos(home, questions(), given.brisk)
         scenarios: list[Callable[[], Coroutine[Any, Any, Row]]] = [
             chaos.overload,
             chaos.killed_worker,

@@ -28,7 +28,7 @@ import uvloop
 
 from loadtest.chaos import published, status
 from loadtest.openloop import Load, Outcome, Question, question
-from loadtest.serving import PROJECT, Service, family_of, free_port, kill, running, stop
+from loadtest.serving import PROJECT, Service, family_of, free_port, kill, running, stop, store
 from loadtest.stations import observation
 from weather.artifacts import read
 from weather.classifier import Classifier
@@ -77,15 +77,8 @@ def second_version(folder: Path) -> Path:
     return folder / "scaler.pkl"
 
 
-def store(home: Path, scaler: Path, model: Path) -> Classifier:
-    """Import a pair into a model store of its own; its classifier."""
-    subprocess.run(
-        [sys.executable, "train_import.py", "import", "--scaler", str(scaler), "--model", str(model)],
-        cwd=PROJECT,
-        env={**os.environ, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+def classifier(scaler: Path, model: Path) -> Classifier:
+    """That of a pair, computed here."""
     return Classifier(compile_pair(read(scaler, model)).model)
 
 
@@ -187,16 +180,19 @@ def main() -> int:
     model = PROJECT / "artifacts" / "svc.onnx"
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        first = store(folder / "first", PROJECT / "artifacts" / "model-scaler.pkl", model)
-        second = store(folder / "second", second_version(folder), model)
+        changed = second_version(folder)
+        first = classifier(PROJECT / "artifacts" / "model-scaler.pkl", model)
+        second = classifier(changed, model)
+        first_home = stack.enter_context(store())
+        second_home = stack.enter_context(store("--scaler", str(changed), "--model", str(model)))
         records = [observation() for _ in range(300)]
         slots = [Slot(free_port(), stack) for _ in range(4)]
         for slot in slots[:3]:
-            slot.fill(folder / "first")
+            slot.fill(first_home)
         url = stack.enter_context(balancer(slots, folder))
-        lines = [HEADER, killed(url, slots[1], folder / "first", folder)]
+        lines = [HEADER, killed(url, slots[1], first_home, folder)]
         either = [question(record, first, second) for record in records]
-        outcome, codes = uvloop.run(rolled(url, slots, folder / "second", either))
+        outcome, codes = uvloop.run(rolled(url, slots, second_home, either))
         other = len(outcome.answers) - outcome.count(200) + outcome.lost
         lines.append(
             f"| rolling update of all three to a second model | open loop, 300/s, {outcome.seconds:.0f} s "

@@ -7,14 +7,12 @@ What is not listed below goes to Locust: class names (Station Front Bulk BadClie
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from loadtest.serving import PROJECT, free_port, served
+from loadtest.serving import PROJECT, free_port, served, store
 
 FOLDER = PROJECT / "loadtest"
 
@@ -47,13 +45,8 @@ def main() -> int:
     chosen = {"shape": given.shape, "workers": given.workers, "ui": given.ui}
     if given.url:
         return run(given.url)
-    with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "True"}
-        subprocess.run(
-            [sys.executable, "train_import.py", "import"], cwd=PROJECT, env=environment, check=True
-        )
-        with served(Path(home), env=logging_to(given.forecast_log)) as url:
-            return run(url)
+    with store() as home, served(home, env=logging_to(given.forecast_log)) as url:
+        return run(url)
 
 
 def logging_to(folder: Path | None) -> dict[str, str]:

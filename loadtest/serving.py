@@ -41,6 +41,20 @@ class Service:
 
 
 @contextmanager
+def store(*arguments: str) -> Iterator[Path]:
+    """A temporary BENTOML_HOME with the committed artifacts, or those that ``import`` is told of."""
+    with tempfile.TemporaryDirectory() as home:
+        subprocess.run(
+            [sys.executable, "train_import.py", "import", *arguments],
+            cwd=PROJECT,
+            env={**os.environ, "BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "True"},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        yield Path(home)
+
+
+@contextmanager
 def served(
     bentoml_home: Path,
     what: str = ".",
