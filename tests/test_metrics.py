@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 import time
@@ -91,17 +92,23 @@ def test_refusals_are_counted_by_reason(url: str) -> None:
     assert {reason: count for reason, count in changed.items() if count} == {"media_type": 1, "too_large": 1}
 
 
-def test_many_observations_count_as_one_by_one() -> None:
-    values = [0.0, 0.1, 0.10001, 0.5, 1.0, 7.0]
+@pytest.mark.parametrize("values", [[0.0, 0.1, 0.10001, 0.5, 1.0, 7.0], [0.5, math.nan]])
+def test_many_observations_count_as_one_by_one(values: list[float]) -> None:
     one_by_one, at_once = (Histogram(name, "-", buckets=(0.1, 0.5, 1.0), registry=None) for name in "ab")
     for value in values:
         one_by_one.observe(value)
     metrics.observe(at_once, values)
-    found = [
-        [(sample.labels, sample.value) for sample in next(iter(series.collect())).samples][:-1]
+    theirs, ours = (
+        {
+            f"{sample.name[1:]} {sample.labels}": sample.value
+            for sample in next(iter(series.collect())).samples
+        }
         for series in (one_by_one, at_once)
-    ]
-    assert found[0] == found[1]
+    )
+    for found in (theirs, ours):
+        del found["_created {}"]
+    assert len(ours) == 6
+    assert ours == pytest.approx(theirs, nan_ok=True)
 
 
 def test_two_workers_are_added_up(bentoml_home: Path) -> None:

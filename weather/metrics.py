@@ -99,11 +99,11 @@ notebook = Notebook()
 
 def observe(series: Any, values: Sequence[float] | NDArray[Any]) -> None:
     """Many observations of one histogram series, as its ``observe`` would make them one by one."""
-    # A bucket has its upper bound in it: `le`.
+    # A bucket has its upper bound in it: `le`. NaN, from a foreign model, is in none, as in the client.
     places = np.searchsorted(series._upper_bounds, values, side="left")
-    for place, count in enumerate(np.bincount(places).tolist()):
+    for bucket, count in zip(series._buckets, np.bincount(places).tolist(), strict=False):
         if count:
-            series._buckets[place].inc(count)
+            bucket.inc(count)
     series._sum.inc(float(np.sum(values)))
 
 
