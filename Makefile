@@ -42,10 +42,10 @@ serve: $(VENV)/import ## serve on http://127.0.0.1:3000 (HOST=…, PORT=…)
 	exec $(BIN)/bentoml serve . --host $(HOST) --port $(PORT)
 
 key: $(VENV)/import ## make an API key for NAME=…
-	@$(BIN)/python -m weather.access $(NAME)
+	@$(BIN)/python -m weather.http.api_keys $(NAME)
 
 picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
-	$(BIN)/python -m tests.picture
+	$(BIN)/python -m tests.pages.picture
 
 test: $(VENV)/development ## run every test (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(ARGS)
@@ -93,7 +93,7 @@ capacity: $(VENV)/development ## which load one replica takes at which latency, 
 	$(BIN)/python -m loadtest.capacity $(ARGS)
 
 fuzz: $(VENV)/development ## 20,000 requests made from the OpenAPI document, 6 minutes
-	FUZZ_EXAMPLES=7000 $(BIN)/python -m pytest tests/test_conformance.py
+	FUZZ_EXAMPLES=7000 $(BIN)/python -m pytest tests/end_to_end/test_conformance.py
 
 .venv-benchmarks/installed: requirements/benchmarks.lock
 	$(PYTHON) -m venv .venv-benchmarks

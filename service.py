@@ -9,21 +9,13 @@ import logging
 
 import bentoml
 
-from weather.access import ApiKeys, Keys
-from weather.batching import Observation, SingleForecast
-from weather.bentoml_internals import LeanService
-from weather.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
-from weather.classifier import Classifier
-from weather.draining import Draining
-from weather.forecast_log import ForecastLog
-from weather.json_logs import configure
-from weather.limits import BodyLimits
-from weather.loading import NotServable, load
-from weather.metrics import watch
-from weather.pages import pages
-from weather.problems import Problem
-from weather.served_model import ServedModel
-from weather.settings import (
+from weather.contract.names import CLASSIFIER, SCALER
+from weather.contract.variables import Forecast, WeatherVariables
+from weather.http.api_keys import ApiKeys, Keys
+from weather.http.body_limits import BodyLimits
+from weather.http.draining import Draining
+from weather.http.problems import Problem
+from weather.http.settings import (
     API_KEYS_FILE,
     CONFIGURATION,
     FORECAST_LOG_RATE,
@@ -32,8 +24,16 @@ from weather.settings import (
     MAX_BATCH_SIZE,
     MAX_LATENCY_MS,
 )
-from weather.tags import CLASSIFIER, SCALER
-from weather.variables import Forecast, WeatherVariables
+from weather.model.classifier import Classifier
+from weather.model.loading import NotServable, load
+from weather.pages.routes import pages
+from weather.pages.served_model import ServedModel
+from weather.serving.batching import Observation, SingleForecast
+from weather.serving.bentoml_internals import LeanService
+from weather.serving.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
+from weather.telemetry.forecast_log import ForecastLog
+from weather.telemetry.json_logs import configure
+from weather.telemetry.metrics import watch
 
 configure(LOG_FORMAT)
 log = logging.getLogger("bentoml.weather")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
-from weather.artifacts import MODEL_FILE, SCALER_FILE, read
-from weather.openapi import VERSION
-from weather.terminal import DRIFT, EXIT_CODES, busy, put, run, say, stages
+from weather.commands.output import DRIFT, EXIT_CODES, busy, put, run, say, stages
+from weather.http.openapi import VERSION
+from weather.importing.artifacts import MODEL_FILE, SCALER_FILE, read
 
 NAME = "train_import.py"
 ARTIFACTS = Path(__file__).parent / "artifacts"
@@ -21,7 +21,7 @@ ARTIFACTS = Path(__file__).parent / "artifacts"
 
 def train(given: argparse.Namespace) -> None:
     """Train on hourly observations and write the artifacts."""
-    from weather import observations, pipeline
+    from weather.training import observations, pipeline
 
     observed = observations.from_csv(given.data) if given.data else observations.new_york_2013()
     samples = observations.samples(observed, given.horizon)
@@ -38,7 +38,7 @@ def train(given: argparse.Namespace) -> None:
 
 def import_artifacts(given: argparse.Namespace) -> None:
     """Import a scaler and a classifier into the model store."""
-    from weather import store
+    from weather.importing import store
 
     latest = store.latest_pair()
     if given.if_missing and latest:
@@ -80,7 +80,8 @@ def import_artifacts(given: argparse.Namespace) -> None:
 
 def evaluate(given: argparse.Namespace) -> None:
     """Verify artifacts on a file of observations."""
-    from weather import evaluation, model_card, observations
+    from weather.reports import evaluation
+    from weather.training import model_card, observations
 
     artifacts = read(given.scaler, given.model)
     horizon = evaluation.horizon_of(artifacts, given.horizon)
@@ -100,7 +101,8 @@ def evaluate(given: argparse.Namespace) -> None:
 
 def drift(given: argparse.Namespace) -> int:
     """Compare logged forecasts with the training data."""
-    from weather import drift, observations
+    from weather.reports import drift
+    from weather.training import observations
 
     observed = observations.from_csv(given.data) if given.data else observations.new_york_2013()
     with busy("comparing"):

@@ -11,11 +11,12 @@ from starlette.middleware import Middleware
 
 import service
 from benchmarks.peers.model import ARTIFACTS
-from weather import bentoml_internals, compiler
-from weather.artifacts import MODEL_FILE, SCALER_FILE, read
-from weather.batching import Observation, SingleForecast
-from weather.bentoml_internals import LeanApp
-from weather.classifier import Classifier
+from weather.importing import compiler
+from weather.importing.artifacts import MODEL_FILE, SCALER_FILE, read
+from weather.model.classifier import Classifier
+from weather.serving import bentoml_internals
+from weather.serving.batching import Observation, SingleForecast
+from weather.serving.bentoml_internals import LeanApp
 
 RainForecast = service.RainForecast
 WITHOUT = os.environ.get("WITHOUT", "")

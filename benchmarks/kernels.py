@@ -13,11 +13,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from weather.artifacts import Artifacts, Scaler
-from weather.classifier import Classifier, session
-from weather.compiler import compile_pair
-from weather.export import to_onnx
-from weather.training import Model
+from weather.importing.artifacts import Artifacts, Scaler
+from weather.importing.compiler import compile_pair
+from weather.model.classifier import Classifier, session
+from weather.training.export import to_onnx
+from weather.training.fitting import Model
 
 VECTORS = 6_700
 BATCHES = (1, 8, 32, 256, 1024, 4096)

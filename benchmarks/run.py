@@ -29,8 +29,8 @@ from benchmarks.peers.model import ARTIFACTS
 from benchmarks.servers import ABLATIONS, MLSERVER, OURS, PEERS, PROJECT, TUNED, Server, environment_of
 from loadtest.serving import free_port, stop
 from loadtest.stations import observation
-from weather.artifacts import MODEL_FILE, SCALER_FILE, read
-from weather.compiler import compile_pair
+from weather.importing.artifacts import MODEL_FILE, SCALER_FILE, read
+from weather.importing.compiler import compile_pair
 
 SERVER_CORE, CLIENT_CORE = "0", "1"
 START, END = "<!-- make bench -->", "<!-- end of make bench -->"

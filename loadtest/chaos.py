@@ -32,11 +32,11 @@ import uvloop
 from loadtest.openloop import Load, Outcome, Question, question
 from loadtest.serving import PROJECT, Service, running, stop, store
 from loadtest.stations import observation
-from weather.artifacts import read
-from weather.classifier import Classifier
-from weather.compiler import compile_pair
-from weather.variables import EXAMPLE
-from weather.workers import works
+from weather.contract.variables import EXAMPLE
+from weather.importing.artifacts import read
+from weather.importing.compiler import compile_pair
+from weather.model.classifier import Classifier
+from weather.serving.workers import works
 
 STEPS = (500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000, 8000)
 """Requests a second, to find the knee: the last step at which 95 % got their forecast."""

@@ -20,10 +20,10 @@ from locust.runners import WorkerRunner
 
 from loadtest.stations import OBSERVATIONS, RAINY, observation
 from loadtest.verdict import REFUSED, THRESHOLDS, thresholds, verdict
-from weather.artifacts import read
-from weather.classifier import Classifier
-from weather.compiler import compile_pair
-from weather.variables import FEATURES, WeatherVariables
+from weather.contract.variables import FEATURES, WeatherVariables
+from weather.importing.artifacts import read
+from weather.importing.compiler import compile_pair
+from weather.model.classifier import Classifier
 
 ARTIFACTS = Path(__file__).parent.parent / "artifacts"
 CHECKED = 1 / 20

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from weather.classifier import Classifier
-from weather.variables import Forecast, WeatherVariables
+from weather.contract.variables import Forecast, WeatherVariables
+from weather.model.classifier import Classifier
 
 TICK_SECONDS = 0.001
 RETRY_SECONDS = 0.1

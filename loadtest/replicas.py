@@ -30,9 +30,9 @@ from loadtest.chaos import published, status
 from loadtest.openloop import Load, Outcome, Question, question
 from loadtest.serving import PROJECT, Service, family_of, free_port, kill, running, stop, store
 from loadtest.stations import observation
-from weather.artifacts import read
-from weather.classifier import Classifier
-from weather.compiler import compile_pair
+from weather.importing.artifacts import read
+from weather.importing.compiler import compile_pair
+from weather.model.classifier import Classifier
 
 LAME_DUCK_SECONDS = 5
 """As in the image."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 
 from loadtest.stations import SAMPLE
-from weather.observations import new_york_2013
-from weather.variables import FEATURES
+from weather.contract.variables import FEATURES
+from weather.training.observations import new_york_2013
 
 ROWS = 1000
 SEED = 2013

@@ -16,10 +16,10 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 
 from loadtest.serving import PROJECT, served
 from tests import old_system
-from weather.artifacts import Artifacts, Manifest, read
-from weather.classifier import Classifier
-from weather.compiler import compile_pair
-from weather.variables import EXAMPLE as EXAMPLE
+from weather.contract.variables import EXAMPLE as EXAMPLE
+from weather.importing.artifacts import Artifacts, Manifest, read
+from weather.importing.compiler import compile_pair
+from weather.model.classifier import Classifier
 
 SCALER = PROJECT / "artifacts" / "model-scaler.pkl"
 MODEL = PROJECT / "artifacts" / "svc.onnx"

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper
 
-from weather.variables import FEATURES
+from weather.contract.variables import FEATURES
 
 MEAN = np.array([12.0, 0.73, 10.8, 187.5, 10.3, 1003.2, 0.12])
 SCALE = np.array([9.5, 0.19, 6.9, 107.4, 4.2, 117.0, 0.33])

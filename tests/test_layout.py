@@ -39,7 +39,7 @@ def test_serving_imports_neither_the_training_nor_the_import_side() -> None:
 
 
 def test_importing_artifacts_needs_no_scikit_learn_and_no_pandas() -> None:
-    loaded = modules_after("import train_import, weather.store")
+    loaded = modules_after("import train_import, weather.importing.store")
     assert not {f"weather.{name}" for name in TRAINING_SIDE} & loaded
     assert not (set(FOREIGN) - {"onnx"}) & loaded
 

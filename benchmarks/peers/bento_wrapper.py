@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.model import compiled_classifier
-from weather.variables import Forecast, WeatherVariables
+from weather.contract.variables import Forecast, WeatherVariables
 
 TUNED = {
     "workers": 1,

@@ -9,7 +9,7 @@ from prometheus_fastapi_instrumentator import Instrumentator
 from starlette.requests import Request
 
 from benchmarks.peers.model import compiled_classifier
-from weather.variables import Forecast, WeatherVariables
+from weather.contract.variables import Forecast, WeatherVariables
 
 classifier = compiled_classifier()
 app = FastAPI()

@@ -5,7 +5,7 @@ no metrics, no error shape.
 from fastapi import FastAPI, Request, Response
 
 from benchmarks.peers.model import compiled_classifier
-from weather.variables import WeatherVariables
+from weather.contract.variables import WeatherVariables
 
 classifier = compiled_classifier()
 app = FastAPI()

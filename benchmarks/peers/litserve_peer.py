@@ -6,7 +6,7 @@ from typing import Any
 import litserve as ls
 
 from benchmarks.peers.model import compiled_classifier
-from weather.variables import Forecast, WeatherVariables
+from weather.contract.variables import Forecast, WeatherVariables
 
 
 class RainApi(ls.LitAPI):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
-from weather.artifacts import MODEL_FILE, SCALER_FILE, read
-from weather.classifier import Classifier
-from weather.compiler import compile_pair
+from weather.importing.artifacts import MODEL_FILE, SCALER_FILE, read
+from weather.importing.compiler import compile_pair
+from weather.model.classifier import Classifier
 
 ARTIFACTS = Path(__file__).parent.parent.parent / "artifacts"
 

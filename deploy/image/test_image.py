@@ -20,7 +20,7 @@ from deploy.image.build import PROJECT, VERSION, find_engine
 from deploy.image.container import Container, output, started
 from loadtest.serving import served
 from loadtest.stations import observation
-from weather.variables import EXAMPLE
+from weather.contract.variables import EXAMPLE
 
 IMAGE = "rain-forecast:test"
 MOST_BYTES = 450e6

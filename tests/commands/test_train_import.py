@@ -1,0 +1,231 @@
+"""The command line, on a small made-up climate: two stations, 10 weeks, rain that persists."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import psutil
+import pytest
+
+from loadtest.serving import PROJECT
+from tests import old_system
+from tests.conftest import EXAMPLE, MODEL, SCALER, run_cli
+from weather.commands.output import EXIT_CODES
+from weather.contract.variables import FEATURES
+from weather.importing.artifacts import Manifest
+
+
+@pytest.fixture(scope="module")
+def climate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(8)
+    hours = 10 * 7 * 24
+    stations = []
+    for station in ("A", "B"):
+        front = np.convolve(rng.normal(size=hours + 24), np.ones(24) / 24, "valid")[:hours] * 5
+        rain = front + rng.normal(0, 0.3, hours) > 1.2
+        stations.append(
+            pd.DataFrame(
+                {
+                    "Timestamp": pd.date_range("2021-03-01", periods=hours, freq="h"),
+                    "Location": station,
+                    "Temperature_C": 10 + 5 * np.sin(np.arange(hours) / 24 * 2 * np.pi),
+                    "Humidity": np.clip(0.6 + 0.15 * front + rng.normal(0, 0.05, hours), 0, 1),
+                    "Wind_speed_kmph": np.abs(rng.normal(12, 5, hours)),
+                    "Wind_bearing_degrees": rng.uniform(0, 360, hours),
+                    "Visibility_km": np.clip(12 - 4 * rain + rng.normal(0, 1, hours), 0, 16),
+                    "Pressure_millibars": 1013 - 6 * front + rng.normal(0, 1, hours),
+                    "Current_weather_condition": rain.astype(int),
+                }
+            )
+        )
+    path = tmp_path_factory.mktemp("data") / "climate.csv"
+    pd.concat(stations).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(climate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("artifacts")
+    done = run_cli("train", "--data", climate, "--horizon", "3", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    assert printed["card"] == str(out / "MODEL_CARD.md")
+    assert printed["manifest"] == json.loads((out / "manifest.json").read_text())
+    return out
+
+
+def test_train_writes_files_that_import_takes(trained: Path, tmp_path: Path) -> None:
+    done = run_cli(
+        "import", "--scaler", trained / SCALER.name, "--model", trained / MODEL.name, home=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "rain within 3 h, climate.csv" in done.stderr
+    assert "model card with 4 pictures" in done.stderr
+
+
+def test_train_twice_gives_the_same_bytes(climate: Path, trained: Path, tmp_path: Path) -> None:
+    done = run_cli("train", "--data", climate, "--horizon", "3", "--out", tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.strip() == str(tmp_path / "MODEL_CARD.md")
+    assert len(done.stderr.splitlines()) == 3, "progress bars are for terminals"
+    names = sorted(p.name for p in trained.iterdir())
+    assert names == sorted(p.name for p in tmp_path.iterdir())
+    for name in names:
+        assert (trained / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def test_the_card_says_what_a_reader_must_know(trained: Path) -> None:
+    card = (trained / "MODEL_CARD.md").read_text()
+    for needed in (
+        "climate.csv",
+        "within the next\n3 hours",
+        "circular",
+        "persistence",
+        "capped",
+        "Not for aviation",
+    ):
+        assert needed in card
+    for line in card.splitlines():
+        for picture in line.split("](")[1:]:
+            assert (trained / picture.split(")")[0]).exists()
+
+
+def test_the_committed_card_and_manifest_are_of_the_committed_files() -> None:
+    manifest = Manifest.model_validate_json((PROJECT / "artifacts" / "manifest.json").read_text())
+    card = (PROJECT / "artifacts" / "MODEL_CARD.md").read_text()
+    assert manifest.data["sha256"] in card
+    model = manifest.metrics["cross_validation"]["model"]
+    persistence = manifest.metrics["cross_validation"]["persistence"]
+    assert model["bss_persistence"]["value"] > 0
+    assert model["hss"]["value"] >= persistence["hss"]["value"]
+    assert f"{model['bss_persistence']['value']:+.3f}" in card
+
+
+def test_the_old_apps_inference_lines_give_our_label(manifest: Manifest) -> None:
+    """Its own lines, but for ``transform`` in the place of ``fit_transform``."""
+    with SCALER.open("rb") as file:
+        scaler = pickle.load(file)
+    sess = onnxruntime.InferenceSession(str(MODEL))
+    input_name = sess.get_inputs()[0].name
+    label_name = sess.get_outputs()[0].name
+    for row in manifest.golden:
+        x = np.array([row.observation[name] for name in FEATURES])
+        x = scaler.transform(x.reshape(1, 7))
+        pred = sess.run([label_name], {input_name: x.astype(np.float32)})[0]
+        assert ("Rain" if pred[0] > 0.5 else "No_Rain") == row.prediction
+
+
+def test_evaluate_prints_the_verification_beside_the_references(climate: Path) -> None:
+    done = run_cli("evaluate", "--data", climate, "--json")
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(done.stdout)
+    assert scores.keys() == {"model", "persistence", "climatology"}
+    assert scores["persistence"]["bss_persistence"]["value"] == pytest.approx(0)
+    assert scores["climatology"]["bss_climatology"]["value"] == pytest.approx(0)
+    assert 0 < scores["model"]["hss"]["low"] <= scores["model"]["hss"]["value"]
+    table = run_cli("evaluate", "--data", climate)
+    assert table.stdout.splitlines()[0].startswith("| forecaster | POD |")
+
+
+def test_evaluate_takes_the_old_systems_artifacts_when_told_their_horizon(
+    climate: Path, tmp_path: Path
+) -> None:
+    scaler, model = old_system.write(tmp_path)
+    pair = ("--scaler", scaler, "--model", model)
+    assert "give --horizon" in run_cli("evaluate", "--data", climate, *pair).stderr
+    done = run_cli("evaluate", "--data", climate, *pair, "--horizon", "4", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"]["brier"]["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["train", "--data", "nowhere.csv"], 1, "nowhere.csv can't be read"),
+        (["train", "--horizon", "0"], 1, "1 to 48 hours"),
+        (["import", "--scaler", "nowhere.pkl"], 1, "nowhere.pkl can't be read"),
+        (["evaluate"], 2, "--data"),
+        (["forecast"], 2, "invalid choice"),
+    ],
+)
+def test_bad_input_ends_in_one_clear_sentence(
+    arguments: list[str], code: int, complaint: str, tmp_path: Path
+) -> None:
+    done = run_cli(*arguments, home=tmp_path, cwd=tmp_path)
+    assert done.returncode == code
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_too_little_data_is_said_so(climate: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.csv"
+    short.write_text("\n".join(climate.read_text().splitlines()[:200]))
+    done = run_cli("train", "--data", short, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "at least 5 weeks" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_import_as_json_says_what_is_known_of_the_pair(tmp_path: Path, manifest: Manifest) -> None:
+    done = run_cli("import", "--json", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first = json.loads(done.stdout)
+    assert first["new"]
+    assert first["calibrated"]
+    assert (first["horizon_hours"], first["threshold"]) == (manifest.horizon_hours, manifest.threshold)
+    again = json.loads(run_cli("import", "--json", home=tmp_path).stdout)
+    assert again == {**first, "new": False}
+    tags = {name: first[name] for name in ("scaler", "classifier")}
+    kept = run_cli("import", "--if-missing", "--json", home=tmp_path)
+    assert json.loads(kept.stdout) == {**tags, "new": False}
+    plain = run_cli("import", "--if-missing", home=tmp_path)
+    assert plain.stdout.splitlines() == list(tags.values())
+
+
+def test_drift_has_an_exit_code_of_its_own_and_prints_json(tmp_path: Path) -> None:
+    frozen = {**EXAMPLE, "temp_c": -40.0, "probability": 0.9, "prediction": "Rain", "model": "weather:x"}
+    lines = [json.dumps({**frozen, "timestamp": f"2026-01-01T00:00:{n:02}+00:00"}) for n in range(60)]
+    (tmp_path / "data.log").write_text("\n".join(lines * 2))
+    done = run_cli("drift", "--log", tmp_path, "--json", "--fail-on-drift")
+    assert done.returncode == 3, done.stderr
+    report = json.loads(done.stdout)
+    assert report["rows"] == 120
+    assert {"temp_c", "probability"} <= set(report["drifted"])
+
+
+def test_help_names_commands_and_exit_codes() -> None:
+    done = run_cli("--help")
+    assert done.returncode == 0
+    for word in ("train", "import", "evaluate", "drift", "stdout", *map(str, EXIT_CODES)):
+        assert f" {word} " in done.stdout
+
+
+def test_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert run_cli("--version").stdout == f"train_import.py {project['version']}\n"
+
+
+def test_ctrl_c_ends_training_and_its_workers_without_a_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, f"{PROJECT}/train_import.py", "train", "--out", f"{tmp_path}/out"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        assert "usable hours" in process.stderr.readline()
+        while not (workers := psutil.Process(process.pid).children()):
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert said == "train_import.py: interrupted\n"
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,65 @@
+"""docs/clients.md: every block is run, in order; and what its retries promise."""
+
+from __future__ import annotations
+
+import io
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from loadtest.serving import PROJECT
+from tests.conftest import EXAMPLE
+from tests.documents.runner import Document
+
+
+@pytest.fixture(scope="module")
+def clients(url: str, bentoml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the document's Python blocks define, after all of it was run."""
+    document = Document(
+        PROJECT / "docs" / "clients.md", tmp_path_factory.mktemp("clients"), bentoml_home, url
+    )
+    document.run()
+    return document.namespace
+
+
+def test_every_block_does_what_it_shows(clients: dict[str, Any]) -> None:
+    assert clients["HOUR"] == EXAMPLE
+
+
+def refusals(client: httpx.Client) -> float:
+    found = re.findall(r'_request_total\{.*http_response_code="429".*\} (\S+)', client.get("/metrics").text)
+    return sum(map(float, found))
+
+
+def test_more_bulk_clients_than_places_are_all_answered_after_waiting(
+    clients: dict[str, Any], client: httpx.Client, url: str
+) -> None:
+    hours = pd.DataFrame([EXAMPLE] * 10_000)
+    body, csv = hours.to_csv(index=False), {"Content-Type": "text/csv"}
+
+    def by_httpx() -> pd.DataFrame:
+        forecasts: pd.DataFrame = clients["forecast_csv"](client, hours)
+        return forecasts
+
+    def by_requests() -> pd.DataFrame:
+        with requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=clients["retry"]))
+            answer = session.post(f"{url}/predict_batch", data=body, headers=csv, timeout=15)
+            answer.raise_for_status()
+            return pd.read_csv(io.StringIO(answer.text))
+
+    before = refusals(client)
+    with ThreadPoolExecutor(12) as pool:
+        asked = [pool.submit(by) for by in (by_httpx, by_requests) * 6]
+        tables = [future.result() for future in asked]
+    assert refusals(client) > before
+    for table in tables:
+        assert set(table["prediction"]) == {"Rain"}
+        assert len(table) == len(hours)

@@ -1,0 +1,49 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from loadtest.serving import PROJECT
+from tests.documents.runner import Document
+from weather.contract.variables import FEATURES, LIMITS, MAX_ROWS, UNITS
+from weather.http.settings import ENDPOINTS, MOST_ARRIVING_BYTES, MOST_HEAD_BYTES
+
+README = (PROJECT / "README.md").read_text()
+
+
+def test_every_block_does_what_it_shows(url: str, bentoml_home: Path, tmp_path: Path) -> None:
+    Document(PROJECT / "README.md", tmp_path, bentoml_home, url).run()
+
+
+def test_the_field_table_is_the_contract() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| .* \| (\S+) … (\S+) \|$", README, re.MULTILINE)
+    assert [row[0] for row in rows] == list(FEATURES)
+    for name, unit, low, high in rows:
+        assert unit == UNITS[name]
+        assert (float(low.replace("−", "-")), float(high)) == LIMITS[name]
+
+
+def test_every_file_that_is_named_exists_and_every_target_too() -> None:
+    for path in re.findall(r"`((?:weather|tests|loadtest|requirements|artifacts)/[\w./-]+)`", README):
+        assert (PROJECT / path).exists(), path
+    makefile = (PROJECT / "Makefile").read_text()
+    for target in set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_operations_document_has_every_setting_and_its_figures() -> None:
+    operations = (PROJECT / "docs" / "operations.md").read_text()
+    for module in (PROJECT / "weather").glob("*.py"):
+        for variable in re.findall(r'"(WEATHER_\w+)"', module.read_text()):
+            assert f"`{variable}`" in operations, variable
+    for path, endpoint in ENDPOINTS.items():
+        assert f"| `POST {path}` in flight, a worker | {endpoint.most_in_flight} |" in operations
+    assert f"{MAX_ROWS:,}" in operations
+    assert f"{MOST_HEAD_BYTES // 1024} KiB" in operations
+    assert f"{MOST_ARRIVING_BYTES // 2**20} MiB" in operations
+
+
+def test_it_stays_short() -> None:
+    assert len(README.splitlines()) < 250

@@ -1,0 +1,109 @@
+"""What runs the documents: it notices what is wrong, and skips nothing."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.documents.runner import Document, commands, comparable, sessions
+
+
+def run(tmp_path: Path, text: str) -> Document:
+    path, at = tmp_path / "document.md", tmp_path / "at"
+    path.write_text(textwrap.dedent(text))
+    at.mkdir()
+    document = Document(path, at, home=tmp_path)
+    document.run()
+    return document
+
+
+RIGHT = """
+    ```console
+    $ echo 'one
+    two' | \\
+      cat
+    one
+    two
+    $ echo 7 >number
+    $ cat number
+    7
+    ```
+
+    ```python
+    from pathlib import Path
+
+    number = int(Path("number").read_text())
+    print(number)
+    ```
+
+    ```text
+    7
+    ```
+
+    ```sh
+    make test ARGS="-k one"   # some of them
+    WEATHER_LAME_DUCK_SECONDS=5 .venv/bin/bentoml serve . --port 3001
+    .venv/bin/python train_import.py train --data mine.csv \\
+      --horizon 6
+    ```
+    """
+
+
+def test_what_is_right_passes_and_leaves_its_names(tmp_path: Path) -> None:
+    assert run(tmp_path, RIGHT).namespace["number"] == 7
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "```console\n$ echo one\ntwo\n```\n",
+        "```console\n$ echo one; false\none\n```\n",
+        "```python\nprint(1)\n```\n\n```text\n2\n```\n",
+        "```python\nprint('nobody shows this')\n```\n",
+        "```text\nof nothing\n```\n",
+        "```sh\nrm -r important\n```\n",
+        "```rust\nfn main() {}\n```\n",
+        "```\nno language\n```\n",
+        "- indented\n\n  ```sh\n  make test\n  ```\n",
+        "```console\n$ curl http://127.0.0.1:3000/\n```\n",
+        "no block at all\n",
+    ],
+)
+def test_what_is_wrong_or_unknown_fails(wrong: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        run(tmp_path, wrong)
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("make no-such-target", "no-such-target"),
+        (".venv/bin/bentoml serve --no-such-flag", "no-such-flag"),
+        (".venv/bin/bentoml no-such-command", "no-such-command"),
+        (".venv/bin/python train_import.py import --no-such-flag", "2"),
+        ("docker compose -f deploy/no-such.yaml up", "no-such.yaml"),
+        ("docker compose -f deploy/compose.yaml up --scale nobody=3", "nobody"),
+        ("kubectl apply -k deploy/no-such-folder", "kustomization"),
+        ("prometheus --config.file=no-such-file", "no-such-file"),
+    ],
+)
+def test_a_command_that_would_not_work_fails(command: str, error: str, tmp_path: Path) -> None:
+    errors = (AssertionError, OSError, KeyError, click.ClickException, SystemExit)
+    with pytest.raises(errors, match=error):
+        run(tmp_path, f"```sh\n{command}\n```\n")
+
+
+def test_a_session_is_commands_with_what_they_print() -> None:
+    assert list(sessions("$ a\nb\nc\n$ d\n")) == [("a", "b\nc\n"), ("d", "")]
+
+
+def test_a_block_of_commands_may_have_comments_and_long_lines() -> None:
+    assert list(commands("# only this\na \\\n  b\n\nc # why\n")) == ["a    b", "c # why"]
+
+
+def test_what_differs_between_machines_is_not_compared() -> None:
+    assert comparable("0.773699 x:0123456789abcdef  \n") == comparable("0.773701 x:fedcba9876543210")
+    assert comparable("0.77") != comparable("0.78")

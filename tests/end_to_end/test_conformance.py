@@ -1,0 +1,222 @@
+"""The service answers as its own OpenAPI document says: every check of schemathesis on every operation.
+
+Each operation gets the document's examples, the limits of its schema one by one, other methods and media
+types, and then generated requests: bodies that the document allows (which must be accepted) and bodies
+that it forbids (which must be refused). ``make fuzz`` asks for more of the same.
+
+This module is also schemathesis' hooks: it says what a CSV body is, which a schema can't.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from loadtest.serving import PROJECT, served
+from weather.contract.variables import EXAMPLE, FEATURES, LIMITS
+
+FEW = 200
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", FEW))
+"""Generated requests for each POST path; each of its GET paths has but one."""
+
+REPEAT = EXAMPLES == FEW
+"""The gate asks the same each time, so that nothing fails by chance; ``make fuzz`` asks anew."""
+
+MOST_SECONDS = 270
+"""For one run of schemathesis, which then stops and says what it has done so far."""
+
+KEY = "the key"
+
+ran: list[int] = []
+"""Cases of each run of schemathesis."""
+
+Conforms = Callable[..., dict[str, Any]]
+
+Table = tuple[list[str], list[list[str]]]
+"""Header and lines of a CSV body."""
+
+NO_NUMBERS = (
+    "",
+    " ",
+    "nan",
+    "-inf",
+    "1e400",
+    "0x1",
+    "1 0",
+    "true",
+    "#",
+    "\0",
+    "'1'",
+    "9" * 200_000,
+    "1_0",
+    "١",
+)
+"""In CSV; the last two are to Python."""
+
+
+@cache
+def cells(name: str) -> st.SearchStrategy[str]:
+    """Ways to write an accepted value of a field."""
+    low, high = LIMITS[name]
+    forms = [form.format for form in ("{}", " {} ", '"{}"', "{:.3e}", "{:+.1f}")]
+    numbers = st.floats(low, high) | st.integers(int(low), int(high))
+    written = st.builds(lambda form, number: form(number), st.sampled_from(forms), numbers)
+    return written.filter(lambda cell: low <= float(cell.strip('"')) <= high)  # rounding may leave the range
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Table:
+    """The fields in any order, a line an hour."""
+    names = draw(st.permutations(FEATURES))
+    return names, draw(st.lists(st.tuples(*map(cells, names)).map(list), min_size=1, max_size=6))
+
+
+@st.composite
+def damaged_tables(draw: st.DrawFn) -> Table:
+    """With one fault."""
+    names, lines = draw(tables())
+    line, column = draw(st.sampled_from(lines)), draw(st.integers(0, len(FEATURES) - 1))
+    low, high = LIMITS[names[column]]
+    below, above = st.floats(max_value=low, exclude_max=True), st.floats(min_value=high, exclude_min=True)
+    match draw(st.sampled_from(["a cell", "a value too many", "one too few", "a name", "no lines"])):
+        case "a cell":
+            line[column] = draw((below | above).map(repr) | st.sampled_from(NO_NUMBERS))
+        case "a value too many":
+            for some in draw(st.sampled_from([[line], lines])):
+                some.append("1")
+        case "one too few":
+            line.pop()
+        case "a name":
+            names[column] = draw(st.sampled_from(["", "dewpoint", names[column].upper(), names[column - 1]]))
+        case "no lines":
+            lines.clear()
+    return names, lines
+
+
+@st.composite
+def as_csv(draw: st.DrawFn, tables: st.SearchStrategy[Table]) -> str:
+    """A table as one program or another writes it."""
+    names, lines = draw(tables)
+    mark = draw(st.sampled_from(["", "\ufeff"]))
+    quote, end = draw(st.sampled_from(["", '"'])), draw(st.sampled_from(["\n", "\r\n"]))
+    header = ",".join(quote + name + quote for name in names)
+    return mark + end.join([header, *map(",".join, lines)]) + end * draw(st.integers(0, 2))
+
+
+schemathesis.openapi.format("csv", as_csv(tables()))
+
+sized = settings(
+    max_examples=max(FEW, EXAMPLES // 4),
+    derandomize=REPEAT,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),  # they judge the machine, and one fixture for all is meant here
+)
+
+
+@pytest.fixture(scope="module")
+def locked(bentoml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service that wants a key."""
+    # A home of its own: a service that starts clears the metrics of the others in its home.
+    home = shutil.copytree(bentoml_home, tmp_path_factory.mktemp("locked") / "home")
+    file = home / "keys"
+    file.write_text(f"test:{hashlib.sha256(KEY.encode()).hexdigest()}\n")
+    with served(home, env={"WEATHER_API_KEYS_FILE": str(file)}) as address:
+        yield address
+
+
+@pytest.fixture
+def conforms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Conforms:
+    """``st run`` on a service's own document; its report, after it was found to be without failures."""
+
+    def run(url: str, *flags: str, examples: int = EXAMPLES) -> dict[str, Any]:
+        file = tmp_path / "report.json"
+        with subprocess.Popen(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--checks", "all"),
+                *("--max-examples", str(examples), "--report", "json", "--report-json-path", str(file)),
+                *(["--generation-deterministic"] if REPEAT else ["--generation-database", "none"]),
+                *("--suppress-health-check", "all", "--no-color", *flags),  # they judge the machine
+            ],
+            cwd=PROJECT,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": __name__},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=MOST_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGINT)
+                output, _ = process.communicate()
+        assert file.exists(), output
+        report: dict[str, Any] = json.loads(file.read_text())
+        assert not report["failures"], output
+        assert not report["errors"], output
+        tested = report["operations"]["tested"]
+        assert tested == report["operations"]["total"] or report["stop_reason"] != "completed", output
+        assert tested > 0, output
+        ran.append(report["test_cases"]["generated"])
+        took = f"{report['stop_reason']} after {report['running_time']:.0f} s"
+        with capsys.disabled():
+            print(f"\n{took}: {ran[-1]:,} cases, so far {sum(ran):,}")
+        return report
+
+    return run
+
+
+def test_the_service_keeps_its_contract(conforms: Conforms, url: str) -> None:
+    report = conforms(url)
+    if report["stop_reason"] == "completed":
+        for path in ("POST /predict", "POST /predict_batch"):
+            fuzzing = report["valid_rates"][path]["fuzzing"]
+            assert fuzzing["accepted"] > EXAMPLES // 4, "as many as that were good requests, and answered"
+
+
+def test_with_a_key_too(conforms: Conforms, locked: str) -> None:
+    conforms(locked, "--header", f"Authorization: Bearer {KEY}", examples=EXAMPLES // 5)
+
+
+def test_without_a_key_nothing_is_forecast(conforms: Conforms, locked: str) -> None:
+    report = conforms(locked, examples=EXAMPLES // 5)
+    assert report["warnings"]["missing_auth"] == ["POST /predict", "POST /predict_batch"], "only 401 there"
+
+
+@sized
+@given(body=as_csv(damaged_tables()))
+def test_a_csv_body_with_a_fault_is_refused(client: httpx.Client, body: str) -> None:
+    answer = client.post("/predict_batch", content=body.encode(), headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/predict", "application/json"),
+        ("/predict_batch", "application/json"),
+        ("/predict_batch", "text/csv"),
+    ],
+)
+@sized
+@given(noise=st.binary(max_size=100), cut=st.integers(0, 100))
+def test_noise_is_refused(client: httpx.Client, path: str, media_type: str, noise: bytes, cut: int) -> None:
+    body = json.dumps(EXAMPLE).encode()[:cut] + noise
+    answer = client.post(path, content=body, headers={"Content-Type": media_type})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["detail"]

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from loadtest.run import load
+from loadtest.sample import drawn
+from loadtest.stations import OBSERVATIONS, RAINY, SAMPLE, observation
+from weather.contract.variables import WeatherVariables
+
+
+@contextmanager
+def answering(body: bytes, status: int = 200) -> Iterator[str]:
+    """A named test double: a server that gives every request the same wrong answer, which the
+    real service can't be brought to do."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            """Keep the test's output readable."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+EVERYONE = ("Station", "Front", "Bulk", "BadClient")
+
+
+def test_all_clients_pass_on_a_healthy_service_from_two_workers(url: str, tmp_path: Path) -> None:
+    assert load(url, 6, 15, *EVERYONE, workers=2, reports=tmp_path) == 0
+    table = (tmp_path / "load_stats.csv").read_text()
+    for name in ("/predict", "/predict_batch", "/predict, invalid"):
+        assert name in table
+    assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("shape", ["steps", "spike", "soak"])
+def test_without_class_names_only_stations_run(url: str, tmp_path: Path, shape: str) -> None:
+    assert load(url, 3, 5, shape=shape, reports=tmp_path) == 0
+    names = [line.split(",")[1] for line in (tmp_path / "load_stats.csv").read_text().splitlines()[1:]]
+    assert names == ["/predict", "Aggregated"]
+
+
+def test_a_missed_threshold_fails_the_run(
+    url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    limits = tmp_path / "strict.toml"
+    limits.write_text("failed_share = 0\nrps = 1e9\n")
+    assert load(url, 2, 2, "--thresholds", str(limits)) == 1
+    verdict = capfd.readouterr().out
+    assert "kept   failed_share" in verdict
+    assert "MISSED rps" in verdict
+
+
+def test_wrong_answers_fail_the_run() -> None:
+    with answering(b'{"prediction": "Maybe", "probability": 0.5}') as address:
+        assert load(address, seconds=3, users=2) == 1
+
+
+def test_answers_of_another_model_fail_unless_it_is_said() -> None:
+    with answering(b'{"prediction": "Rain", "probability": 0.123456}') as address:
+        assert load(address, seconds=4, users=20) == 1
+        assert load(address, 2, 5, "--model", "other") == 0
+
+
+def test_errors_fail_the_run() -> None:
+    with answering(b"{}", status=503) as address:
+        assert load(address, seconds=3, users=2) == 1
+
+
+def test_refusals_count_against_their_own_threshold(capfd: pytest.CaptureFixture[str]) -> None:
+    with answering(b'{"error": "busy", "detail": []}', status=429) as address:
+        assert load(address, seconds=5, users=2) == 1
+    verdict = capfd.readouterr().out
+    assert "kept   failed_share" in verdict
+    assert "MISSED refused_share" in verdict
+
+
+def test_the_sample_is_what_its_command_draws() -> None:
+    assert SAMPLE.read_text() == drawn()
+    assert SAMPLE.stat().st_size < 100_000
+
+
+def test_every_observation_is_valid_and_some_are_rainy() -> None:
+    for row in [*OBSERVATIONS, observation()]:
+        WeatherVariables(**row)
+    assert len(OBSERVATIONS) == 1000
+    assert 20 < len(RAINY) < 200

@@ -1,0 +1,36 @@
+"""Neither BentoML nor ONNX Runtime reports what is done here."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from loadtest.serving import PROJECT
+
+
+def test_onnx_runtime_makes_no_device_identity_once_our_package_is_imported(tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import weather.model.classifier, onnxruntime as o; o.InferenceSession('artifacts/svc.onnx')",
+        ],
+        cwd=PROJECT,
+        env={**environment, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        check=True,
+    )
+    assert list(tmp_path.rglob("*onnxruntime*")) == []
+
+
+def test_bentomls_tracking_is_off_in_all_that_we_run_or_ship() -> None:
+    assert "export BENTOML_DO_NOT_TRACK := True" in (PROJECT / "Makefile").read_text()
+    assert "BENTOML_DO_NOT_TRACK=True" in (PROJECT / ".ci" / "run").read_text()
+    bentofile = yaml.safe_load((PROJECT / "bentofile.yaml").read_text())
+    assert {"name": "BENTOML_DO_NOT_TRACK", "value": "True"} in bentofile["envs"]
+    for starter in ("loadtest/serving.py", "benchmarks/servers.py"):
+        assert re.search(r'"BENTOML_DO_NOT_TRACK": "True"', (PROJECT / starter).read_text()), starter

@@ -1,0 +1,270 @@
+"""Behaviour of the real server, one behaviour a test."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from loadtest.serving import served
+from loadtest.stations import observation
+from tests import old_system
+from tests.conftest import EXAMPLE, run_cli
+from weather.contract.variables import FEATURES, LIMITS, WeatherVariables
+from weather.importing.artifacts import Manifest
+from weather.model.classifier import Classifier
+
+
+def forecast(client: httpx.Client, record: dict[str, float]) -> dict[str, object]:
+    answer = client.post("/predict", json=record)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, object] = answer.json()
+    return found
+
+
+def assert_problem(answer: httpx.Response, status: int) -> dict[str, object]:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/json"
+    problem: dict[str, object] = answer.json()
+    assert problem.keys() == {"error", "detail"}
+    assert isinstance(problem["error"], str)
+    assert isinstance(problem["detail"], list)
+    assert "Traceback" not in answer.text
+    return problem
+
+
+def test_an_observation_gets_a_forecast(client: httpx.Client) -> None:
+    answer = forecast(client, EXAMPLE)
+    assert answer.keys() == {"prediction", "probability"}
+    assert answer["prediction"] in ("Rain", "No_Rain")
+
+
+def test_golden_rows(client: httpx.Client, manifest: Manifest) -> None:
+    for row in manifest.golden:
+        answer = forecast(client, row.observation)
+        assert answer["prediction"] == row.prediction
+        assert answer["probability"] == pytest.approx(row.probability, abs=1e-4)
+
+
+def test_answers_vary_with_each_input(client: httpx.Client) -> None:
+    """Defect 1 of the old system: it fitted the scaler to each row and always answered the same."""
+    middle = {**EXAMPLE, "humidity": 0.9, "current_weather_condition": 0}
+    base = forecast(client, middle)["probability"]
+    for name in FEATURES:
+        low, high = LIMITS[name]
+        step = 1.0 if name == "current_weather_condition" else (high - low) / 20
+        moved = forecast(client, {**middle, name: min(middle[name] + step, high)})["probability"]
+        if moved == base:
+            moved = forecast(client, {**middle, name: max(middle[name] - step, low)})["probability"]
+        assert moved != base, name
+
+
+def test_concurrent_requests_give_the_answers_of_sequential_ones(client: httpx.Client) -> None:
+    """Defect 2: the old system's threads shared a scaler that each of them changed."""
+    records = [observation() for _ in range(300)]
+    alone = [forecast(client, r) for r in records]
+    with ThreadPoolExecutor(32) as pool:
+        together = list(pool.map(lambda r: forecast(client, r), records))
+    assert len({a["probability"] for a in alone}) > 200
+    for one, other in zip(alone, together, strict=True):
+        assert one["prediction"] == other["prediction"]
+        assert one["probability"] == pytest.approx(other["probability"], abs=2e-6)
+
+
+def test_concurrent_requests_share_batches(client: httpx.Client) -> None:
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(lambda _: forecast(client, EXAMPLE), range(600)))
+    metrics = client.get("/metrics").text
+    sizes = re.findall(r'adaptive_batch_size_bucket{le="1.0",.*} ([\d.]+)', metrics)
+    total = re.findall(r"adaptive_batch_size_count{.*} ([\d.]+)", metrics)
+    assert float(total[0]) > float(sizes[0]), "some batches held more than one row"
+
+
+def test_the_forecast_is_the_classifiers(client: httpx.Client, classifier: Classifier) -> None:
+    record = observation()
+    expected = classifier.forecast([WeatherVariables(**record)])[0]
+    assert forecast(client, record) == {
+        "prediction": expected.prediction,
+        "probability": pytest.approx(expected.probability, abs=2e-6),
+    }
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_range_ends_are_answered_and_just_outside_is_refused(client: httpx.Client, name: str) -> None:
+    low, high = LIMITS[name]
+    for end, outside in ((low, math.nextafter(low, -math.inf)), (high, math.nextafter(high, math.inf))):
+        forecast(client, {**EXAMPLE, name: end})
+        problem = assert_problem(client.post("/predict", json={**EXAMPLE, name: outside}), 400)
+        assert problem["detail"][0]["loc"] == [name]  # type: ignore[index]
+
+
+def with_token(token: str) -> str:
+    return json.dumps(EXAMPLE).replace("8.75", token)
+
+
+FAULTY: dict[str, str | bytes] = {
+    "NaN": with_token("NaN"),
+    "Infinity": with_token("Infinity"),
+    "1e999": with_token("1e999"),
+    "true": with_token("true"),
+    "a string": with_token('"8.75"'),
+    "null": with_token("null"),
+    "a missing field": json.dumps({k: v for k, v in EXAMPLE.items() if k != "temp_c"}),
+    "an unknown field": json.dumps({**EXAMPLE, "dewpoint": 1}),
+    "an empty body": "",
+    "an array": json.dumps([EXAMPLE]),
+    "broken JSON": json.dumps(EXAMPLE)[:-1],
+    "invalid UTF-8": b'{"temp_c\xff": 1}',
+    "deep nesting": "[" * 5000,
+}
+
+
+@pytest.mark.parametrize("what", FAULTY)
+def test_a_bad_body_is_a_400_and_the_next_good_one_is_answered(client: httpx.Client, what: str) -> None:
+    answer = client.post("/predict", content=FAULTY[what], headers={"Content-Type": "application/json"})
+    problem = assert_problem(answer, 400)
+    assert problem["detail"]
+    forecast(client, EXAMPLE)
+
+
+def test_a_bad_record_does_not_harm_its_neighbours(client: httpx.Client) -> None:
+    good = forecast(client, EXAMPLE)
+
+    def ask(number: int) -> httpx.Response:
+        record = {**EXAMPLE, "humidity": 83} if number % 3 == 0 else EXAMPLE
+        return client.post("/predict", json=record)
+
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(ask, range(300)))
+    for number, answer in enumerate(answers):
+        if number % 3 == 0:
+            assert_problem(answer, 400)
+        else:
+            assert answer.json()["prediction"] == good["prediction"]
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/vnd.bentoml+pickle",
+        "",
+    ],
+)
+def test_other_content_types_are_refused(client: httpx.Client, media_type: str) -> None:
+    answer = client.post("/predict", content=json.dumps(EXAMPLE), headers={"Content-Type": media_type})
+    assert_problem(answer, 415)
+
+
+def test_json_with_a_charset_is_accepted(client: httpx.Client) -> None:
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    assert client.post("/predict", content=json.dumps(EXAMPLE), headers=headers).status_code == 200
+
+
+def test_large_bodies_are_refused_with_and_without_a_length(client: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert_problem(client.post("/predict", content=b" " * 20_000, headers=headers), 413)
+    chunks = (b" " * 1000 for _ in range(20))
+    assert_problem(client.post("/predict", content=chunks, headers=headers), 413)
+    forecast(client, EXAMPLE)
+
+
+def test_unknown_paths_and_methods_have_the_one_error_shape(client: httpx.Client) -> None:
+    assert_problem(client.get("/nowhere"), 404)
+    refused = client.get("/predict")
+    assert_problem(refused, 405)
+    assert refused.headers["allow"] == "POST"
+
+
+def test_welcome_for_api_clients_and_for_browsers(client: httpx.Client) -> None:
+    welcome = client.get("/").json()
+    assert welcome["Hello"].startswith("Welcome to weather prediction service")
+    for link in welcome["links"].values():
+        assert client.get(link).status_code == (405 if link == "/predict" else 200)
+    page = client.get("/", headers={"Accept": "text/html"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<title>Rain forecast</title>" in page.text
+
+
+def test_docs_load_swagger_ui_from_this_host_only(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert "http" not in page.text.replace("http-equiv", "")
+    for asset in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert client.get("/" + asset).status_code == 200, asset
+
+
+def test_the_openapi_document_is_true(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    operation = document["paths"]["/predict"]["post"]
+    schema = document["components"]["schemas"]["WeatherVariables"]
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == list(FEATURES)
+    for name in FEATURES:
+        entry = schema["properties"][name]
+        assert (entry["minimum"], entry["maximum"]) == LIMITS[name]
+        assert entry["unit"]
+        assert entry["description"]
+    example = operation["requestBody"]["content"]["application/json"]["example"]
+    assert forecast(client, example)
+    assert operation["responses"].keys() == {"200", "400", "413", "415", "429", "500", "503", "504"}
+
+
+def test_probes_and_metrics(client: httpx.Client) -> None:
+    assert client.get("/livez").status_code == 200
+    assert client.get("/readyz").status_code == 200
+    forecast(client, EXAMPLE)
+    assert 'endpoint="/predict"' in client.get("/metrics").text
+
+
+def test_a_scan_for_paths_makes_no_new_metric_series(client: httpx.Client) -> None:
+    for number in range(50):
+        assert_problem(client.get(f"/scan-{number}"), 404)
+    metrics = client.get("/metrics").text
+    assert 'endpoint="other"' in metrics
+    assert "scan-" not in metrics
+
+
+def test_refused_requests_write_no_traceback_to_the_log(bentoml_home: Path, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log, served(bentoml_home, log=log) as url:
+        assert httpx.post(f"{url}/predict", json={}).status_code == 400
+        assert httpx.post(f"{url}/predict", json=EXAMPLE).status_code == 200
+    text = (tmp_path / "log").read_text()
+    assert "Traceback" not in text, text
+
+
+def test_a_changed_model_is_not_ready_and_says_why(tmp_path: Path) -> None:
+    assert run_cli("import", home=tmp_path).returncode == 0
+    compiled = next((tmp_path / "models" / "weather-classifier").glob("*/compiled.onnx"))
+    compiled.write_bytes(compiled.read_bytes()[:-1] + b"\0")
+    with (tmp_path / "log").open("wb") as log, served(tmp_path, ready=False, log=log) as url:
+        assert_problem(httpx.get(f"{url}/readyz"), 503)
+        assert_problem(httpx.post(f"{url}/predict", json=EXAMPLE), 503)
+        assert httpx.get(f"{url}/livez").status_code == 200
+    assert "has changed since it was imported" in (tmp_path / "log").read_text()
+
+
+def test_the_old_systems_artifacts_are_served_without_a_probability(tmp_path: Path) -> None:
+    scaler, model = old_system.write(tmp_path)
+    assert run_cli("import", "--scaler", scaler, "--model", model, home=tmp_path).returncode == 0
+    with served(tmp_path) as url, httpx.Client(base_url=url) as client:
+        answers = [forecast(client, observation()) for _ in range(200)]
+    assert {a["prediction"] for a in answers} == {"Rain", "No_Rain"}
+    assert {a["probability"] for a in answers} == {None}
+
+
+def test_a_forecast_never_contradicts_the_models_threshold(client: httpx.Client, manifest: Manifest) -> None:
+    for _ in range(200):
+        answer = forecast(client, observation())
+        probability = answer["probability"]
+        assert isinstance(probability, float)
+        if not np.isclose(probability, manifest.threshold, atol=2e-6):
+            assert (answer["prediction"] == "Rain") == (probability > manifest.threshold)

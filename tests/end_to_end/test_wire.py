@@ -1,0 +1,566 @@
+"""What arrives on the wire, byte by byte: slow, broken, hostile. The service answers or hangs up, once for
+each request, and goes on answering everybody else.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from loadtest.stations import observation
+from tests.conftest import EXAMPLE
+from weather.http.settings import MOST_HEAD_BYTES
+
+PATIENCE = 30.0
+"""Seconds for an answer that must come."""
+
+QUIET = 0.05
+"""Seconds in which an answer too many would have come."""
+
+GOOD = json.dumps(EXAMPLE).encode()
+HOST = b"Host: x\r\n"
+JSON = HOST + b"Content-Type: application/json\r\n"
+
+
+def post(body: bytes = GOOD, headers: bytes = b"", path: bytes = b"/predict") -> bytes:
+    """A whole request."""
+    length = b"Content-Length: %d\r\n" % len(body)
+    return b"POST " + path + b" HTTP/1.1\r\n" + JSON + headers + length + b"\r\n" + body
+
+
+def chunked(*chunks: bytes) -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in (*chunks, b""))
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def forecast(self) -> dict[str, Any]:
+        assert self.status == 200, self
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+    def problem(self) -> str:
+        """The sentence of an error in the one shape."""
+        assert self.status >= 400, self
+        assert self.headers["content-type"] == "application/json"
+        found = json.loads(self.body)
+        assert found.keys() == {"error", "detail"}
+        assert isinstance(found["detail"], list)
+        return str(found["error"])
+
+
+class Wire:
+    """One connection."""
+
+    def __init__(self, url: str) -> None:
+        place = urlsplit(url)
+        self.socket = socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=PATIENCE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.stream = self.socket.makefile("rb")
+
+    def send(self, *parts: bytes) -> None:
+        for part in parts:
+            self.socket.sendall(part)
+
+    def answer(self, to: str = "POST") -> Answer:
+        """The next answer."""
+        start = self.stream.readline()
+        assert start.startswith(b"HTTP/1.1 "), start
+        headers = {}
+        while (line := self.stream.readline()) != b"\r\n":
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        length = 0 if to == "HEAD" else int(headers.get("content-length", 0))
+        return Answer(int(start.split()[1]), headers, self.stream.read(length))
+
+    def closed(self) -> bool:
+        """Whether the service hangs up."""
+        with suppress(ConnectionResetError):
+            return self.stream.read(1) == b""
+        return True
+
+    def quiet(self) -> bool:
+        """Whether nothing more comes, for as long as we listen."""
+        self.socket.settimeout(QUIET)
+        try:
+            return self.closed()
+        except TimeoutError:
+            return True
+
+    def reset(self) -> None:
+        """Leave rudely, with an RST."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Wire]:
+    wire = Wire(url)
+    with wire.socket, wire.stream:
+        yield wire
+
+
+def one(url: str, *parts: bytes, to: str = "POST") -> Answer:
+    """The answer to what is one request at most, on a connection of its own; there is no second one."""
+    with connected(url) as wire:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may have heard enough
+            wire.send(*parts)
+        answer = wire.answer(to)
+        assert wire.quiet(), "more answers than requests"
+        return answer
+
+
+def refused(url: str, *parts: bytes, status: int = 400) -> str:
+    """``one``, an error, after which the service hangs up."""
+    with connected(url) as wire:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            wire.send(*parts)
+        answer = wire.answer()
+        assert answer.status == status
+        assert answer.headers["connection"] == "close"
+        assert wire.closed()
+        return answer.problem()
+
+
+def forecast(url: str, body: bytes = GOOD) -> dict[str, Any]:
+    """What the service says of one good record."""
+    with connected(url) as wire:
+        wire.send(post(body))
+        return wire.answer().forecast()
+
+
+@pytest.fixture(scope="module")
+def expected(url: str) -> dict[str, Any]:
+    return forecast(url)
+
+
+@pytest.fixture(autouse=True)
+def still_right(url: str, expected: dict[str, Any]) -> Iterator[None]:
+    """Whatever a test did, the next one is answered."""
+    yield
+    assert forecast(url) == expected
+
+
+def test_a_body_that_comes_slowly_keeps_nobody_waiting(url: str, expected: dict[str, Any]) -> None:
+    request = post()
+    with connected(url) as slow:
+        for at in range(0, len(request), 20):
+            slow.send(request[at : at + 20])
+            assert forecast(url) == expected
+        assert slow.answer().forecast() == expected
+
+
+def test_a_body_that_never_ends_keeps_nobody_waiting(url: str, expected: dict[str, Any]) -> None:
+    """See also test_frontdoor.py, where there is one place only."""
+    with connected(url) as wire:
+        wire.send(post()[:-1])
+        assert forecast(url) == expected
+
+
+@pytest.mark.parametrize("rudely", [False, True])
+@pytest.mark.parametrize("sent", [post()[:5], post()[:40], post()[:-10], post()])
+def test_a_client_may_leave_at_any_time(url: str, sent: bytes, rudely: bool) -> None:
+    for _ in range(10):
+        with connected(url) as wire:
+            wire.send(sent)
+            if rudely:
+                wire.reset()
+
+
+def test_pipelined_requests_are_answered_in_order(url: str) -> None:
+    bodies = [json.dumps(observation()).encode() for _ in range(20)]
+    with connected(url) as wire:
+        wire.send(b"".join(map(post, bodies)))
+        together = [wire.answer().forecast() for _ in bodies]
+        assert wire.quiet()
+    for body, found in zip(bodies, together, strict=True):
+        alone = forecast(url, body)
+        assert found["prediction"] == alone["prediction"]
+        assert found["probability"] == pytest.approx(alone["probability"], abs=2e-6)
+
+
+def test_pipelined_good_and_bad_requests_each_get_their_own_answer(url: str) -> None:
+    with connected(url) as wire:
+        wire.send(post() + post(b"{}") + b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n" + post() + post(b"[]"))
+        assert [wire.answer().status for _ in range(5)] == [200, 400, 404, 200, 400]
+        assert wire.quiet()
+
+
+@pytest.mark.parametrize("rest", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * MOST_HEAD_BYTES])
+def test_what_follows_good_requests_takes_none_of_their_answers(url: str, rest: bytes) -> None:
+    with connected(url) as wire:
+        wire.send(post() + post(b"{}") + rest)
+        first, second = wire.answer(), wire.answer()
+        assert (first.status, second.status) == (200, 400)
+        assert json.loads(second.body)["detail"], "that is the answer to {}"
+        assert wire.closed()
+
+
+def test_a_body_that_breaks_after_its_answer_gets_no_second_one(url: str) -> None:
+    with connected(url) as wire:
+        wire.send(CHUNKED.replace(b"application/json", b"text/plain"))
+        assert wire.answer().status == 415
+        wire.send(b"zz\r\n")
+        assert wire.closed()
+
+
+def test_a_request_may_come_in_any_pieces(url: str, expected: dict[str, Any]) -> None:
+    request = post()
+    with connected(url) as wire:
+        wire.send(*(request[at : at + 1] for at in range(len(request))))
+        assert wire.answer().forecast() == expected
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * MOST_HEAD_BYTES + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (MOST_HEAD_BYTES // 6 + 10) + b"\r\n",
+        b"GET /" + b"a" * MOST_HEAD_BYTES + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * MOST_HEAD_BYTES,
+    ],
+    ids=["one line", "many lines", "path", "no end"],
+)
+@pytest.mark.parametrize("pieces", [1, 2, 50])
+def test_a_large_head_is_a_431(url: str, head: bytes, pieces: int) -> None:
+    step = -(-len(head) // pieces)
+    parts = [head[at : at + step] for at in range(0, len(head), step)]
+    assert refused(url, *parts, status=431) == f"the head is larger than {MOST_HEAD_BYTES:,} bytes"
+
+
+def test_a_head_that_just_fits_is_read_and_its_body_is_not_counted(
+    url: str, expected: dict[str, Any]
+) -> None:
+    fits = b"X: " + b"y" * (MOST_HEAD_BYTES - 1000) + b"\r\n"
+    with connected(url) as wire:
+        for _ in range(3):
+            wire.send(post(GOOD + b" " * 10_000, fits))
+            assert wire.answer().forecast() == expected
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(50),
+        b"hello\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        bytes(1000),
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"post /predict HTTP/1.1\r\n\r\n",
+        b"BREW /predict HTTP/1.1\r\n\r\n",
+        b"GET predict HTTP/1.1\r\n\r\n",
+        b"GET  HTTP/1.1\r\n\r\n",
+        b"GET /\0 HTTP/1.1\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\n\r\n",
+        b" GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\n\n",
+        post(headers=b"X : y\r\n"),
+        post(headers=b": y\r\n"),
+        post(headers=b"X\r\n"),
+        post(headers=b"X y: z\r\n"),
+        post(headers=b"X: \0\r\n"),
+        post(headers=b"X: y\r\n z\r\n"),
+        post(headers=b"X: y\rZ: z\r\n"),
+    ],
+)
+def test_what_is_not_http_is_a_400(url: str, sent: bytes) -> None:
+    assert refused(url, sent) == "this is not an HTTP/1.1 request"
+
+
+@pytest.mark.parametrize("path", [b"/predict", b"/predict_batch"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"temp_c\xff": 1}',
+        b"\xff\xfe" + GOOD.decode().encode("utf-16-le"),
+        b"[" * 16_000,
+        b'{"temp_c":' * 1_600,
+        b'{"observations":' + b"[" * 16_000,
+        b'{"observations":[' + b'{"a":' * 3_000,
+        b"\0",
+        b"",
+        GOOD + GOOD,
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_a_body_that_is_no_json_is_a_400(url: str, path: bytes, body: bytes) -> None:
+    answer = one(url, post(body, path=path))
+    assert answer.status == 400
+    assert answer.problem() == "the body is not valid JSON"
+
+
+def with_temperature(number: bytes) -> bytes:
+    return GOOD.replace(b"8.75", number)
+
+
+def bulk(*records: bytes) -> bytes:
+    return b'{"observations":[' + b",".join(records) + b"]}"
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"9" * 400, b"-" + b"9" * 400, b"9" * 5000])
+def test_numbers_that_no_float_holds_are_refused(url: str, number: bytes) -> None:
+    for request in (
+        post(with_temperature(number)),
+        post(bulk(GOOD, with_temperature(number)), path=b"/predict_batch"),
+    ):
+        answer = one(url, request)
+        assert answer.status == 400
+        assert answer.problem()
+
+
+@pytest.mark.parametrize(
+    ("number", "same"), [(b"-0.0", b"0"), (b"-0", b"0"), (b"1e-400", b"0"), (b"8.75" + b"0" * 5000, b"8.75")]
+)
+def test_odd_spellings_of_a_number_are_that_number(url: str, number: bytes, same: bytes) -> None:
+    found = forecast(url, with_temperature(number))
+    assert found == forecast(url, with_temperature(same))
+    many = one(url, post(bulk(with_temperature(number)), path=b"/predict_batch")).forecast()
+    assert many["forecasts"][0]["probability"] == pytest.approx(found["probability"], abs=2e-6)
+
+
+def test_of_a_field_given_twice_the_last_one_counts(url: str, expected: dict[str, Any]) -> None:
+    """As in most JSON parsers, and in both paths alike."""
+    other = GOOD.replace(b"0.83", b"0.2")
+    for body, same in (
+        (other[:-1] + b',"humidity":0.83}', expected),
+        (GOOD[:-1] + b',"humidity":0.2}', forecast(url, other)),
+    ):
+        assert forecast(url, body) == same
+        many = one(url, post(bulk(body), path=b"/predict_batch")).forecast()
+        assert many["forecasts"][0]["prediction"] == same["prediction"]
+        assert many["forecasts"][0]["probability"] == pytest.approx(same["probability"], abs=2e-6)
+    assert one(url, post(GOOD[:-1] + b',"humidity":"wet"}')).status == 400
+
+
+@pytest.mark.parametrize(
+    "length",
+    [
+        b"%d\r\nContent-Length: %d" % (len(GOOD), len(GOOD)),
+        b"%d\r\nContent-Length: 0" % len(GOOD),
+        b"0\r\nContent-Length: %d" % len(GOOD),
+        b"%d, %d" % (len(GOOD), len(GOOD)),
+        b"-1",
+        b"+%d" % len(GOOD),
+        b"0x10",
+        b"1_0",
+        b"1 0",
+        b"abc",
+        b"",
+        b"9" * 30,
+        b"\xd9\xa3",
+    ],
+)
+def test_an_odd_content_length_is_a_400(url: str, length: bytes) -> None:
+    head = b"POST /predict HTTP/1.1\r\n" + JSON + b"Content-Length: " + length + b"\r\n\r\n"
+    assert refused(url, head + GOOD)
+
+
+HIDDEN = b"GET /hidden HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+@pytest.mark.parametrize("first", [b"Content-Length", b"Transfer-Encoding"])
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        b": chunked",
+        b":chunked",
+        b": Chunked",
+        b":\tchunked",
+        b": \x0bchunked",
+        b" : chunked",
+        b":\r\n chunked",
+        b": identity",
+        b": xchunked",
+        b': "chunked"',
+        b": chunked, identity",
+        b": identity, chunked",
+        b": chunked, chunked",
+        b": chunked\r\nTransfer-Encoding: identity",
+    ],
+)
+def test_a_body_with_two_lengths_is_refused_and_hides_no_request(
+    url: str, encoding: bytes, first: bytes
+) -> None:
+    body = chunked(GOOD)
+    for length in (len(body), len(body) + len(HIDDEN), 0, 4):
+        lines = [b"Content-Length: %d\r\n" % length, b"Transfer-Encoding" + encoding + b"\r\n"]
+        if first == b"Transfer-Encoding":
+            lines.reverse()
+        assert refused(url, b"POST /predict HTTP/1.1\r\n" + JSON + b"".join(lines) + b"\r\n" + body + HIDDEN)
+
+
+def test_a_transfer_encoding_that_is_not_chunked_is_refused(url: str) -> None:
+    for encoding in (b"identity", b"xchunked", b"chunked, identity", b"chunked\r\nTransfer-Encoding: gzip"):
+        head = b"POST /predict HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: " + encoding + b"\r\n\r\n"
+        assert refused(url, head + chunked(GOOD))
+
+
+CHUNKED = b"POST /predict HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        chunked(GOOD),
+        chunked(*(GOOD[at : at + 1] for at in range(len(GOOD)))),
+        chunked(GOOD).replace(b"\r\n", b";name=value\r\n", 1),
+        chunked(GOOD)[:-2] + b"X-Trailer: y\r\n\r\n",
+        b"000" + chunked(GOOD),
+    ],
+    ids=["one", "many", "extension", "trailer", "zeros"],
+)
+def test_a_chunked_body_is_read(url: str, expected: dict[str, Any], body: bytes) -> None:
+    with connected(url) as wire:
+        for _ in range(2):
+            wire.send(CHUNKED + body)
+            assert wire.answer().forecast() == expected
+        assert wire.quiet()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"zz\r\n",
+        b"-1\r\n",
+        b"0x5\r\n",
+        b" 5\r\n",
+        b"5\n",
+        b"\r\n",
+        b"f" * 20 + b"\r\n",
+        b"%x\r\n%bXX0\r\n\r\n" % (len(GOOD), GOOD),
+        b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD) - 1, GOOD),
+        chunked(GOOD)[:-2] + b"Content-Length: 5\r\n\r\n",
+    ],
+)
+def test_a_broken_chunk_is_a_400(url: str, body: bytes) -> None:
+    assert refused(url, CHUNKED + body + HIDDEN)
+
+
+def test_chunks_too_many_are_a_413(url: str) -> None:
+    with connected(url) as wire:
+        wire.send(CHUNKED, *(b"3e8\r\n" + b" " * 1000 + b"\r\n" for _ in range(17)))
+        answer = wire.answer()
+        assert answer.status == 413
+        assert answer.problem()
+
+
+def test_who_expects_a_100_gets_it_and_then_the_forecast(url: str, expected: dict[str, Any]) -> None:
+    head, _, body = post(headers=b"Expect: 100-continue\r\n").partition(b"\r\n\r\n")
+    with connected(url) as wire:
+        wire.send(head + b"\r\n\r\n")
+        assert wire.answer().status == 100
+        wire.send(body)
+        assert wire.answer().forecast() == expected
+
+
+def test_who_expects_a_100_for_too_large_a_body_is_not_asked_to_send_it(url: str) -> None:
+    head, _, _ = post(b" " * 20_000, b"Expect: 100-continue\r\n").partition(b"\r\n\r\n")
+    answer = one(url, head + b"\r\n\r\n")
+    assert answer.status == 413
+    assert answer.problem()
+
+
+@pytest.mark.parametrize("connection", [b"", b"Connection: keep-alive\r\n"])
+def test_an_http_1_0_request_is_answered_and_the_connection_closed(
+    url: str, expected: dict[str, Any], connection: bytes
+) -> None:
+    with connected(url) as wire:
+        wire.send(post(headers=connection).replace(b"HTTP/1.1", b"HTTP/1.0").replace(HOST, b""))
+        answer = wire.answer()
+        assert answer.forecast() == expected
+        assert answer.headers["connection"] == "close"
+        assert wire.closed()
+
+
+def test_what_follows_a_request_to_close_gets_no_answer(url: str, expected: dict[str, Any]) -> None:
+    with connected(url) as wire:
+        wire.send(post(headers=b"Connection: close\r\n") + HIDDEN)
+        assert wire.answer().forecast() == expected
+        assert wire.closed()
+
+
+@pytest.mark.parametrize("spelling", [bytes.upper, bytes.lower, bytes.title])
+def test_header_names_may_be_in_any_case(url: str, expected: dict[str, Any], spelling: Any) -> None:
+    request = post().replace(b"Content-Type", spelling(b"Content-Type"))
+    request = request.replace(b"Content-Length", spelling(b"Content-Length"))
+    assert one(url, request).forecast() == expected
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
+def test_other_methods_are_a_405_that_names_the_right_one(url: str, method: str) -> None:
+    answer = one(url, f"{method} /predict HTTP/1.1\r\nHost: x\r\n\r\n".encode(), to=method)
+    assert answer.status == 405
+    assert answer.headers["allow"] == "POST"
+    assert answer.body == b"" if method == "HEAD" else answer.problem()
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+        b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: AA==\r\n",
+        b"Connection: Upgrade\r\nUPGRADE: TLS/1.3\r\n",
+    ],
+    ids=["h2c", "websocket", "tls"],
+)
+def test_the_offer_of_another_protocol_is_ignored(url: str, expected: dict[str, Any], offer: bytes) -> None:
+    """Java's HttpClient makes one with each request."""
+    with connected(url) as wire:
+        wire.send(post(headers=offer))
+        assert wire.answer().forecast() == expected
+        head, end, body = CHUNKED.replace(HOST, HOST + offer).partition(b"\r\n\r\n")
+        wire.send(head[:-30], head[-30:] + end, body + chunked(GOOD))
+        assert wire.answer().forecast() == expected
+        wire.send(b"GET /predict HTTP/1.1\r\n" + HOST + offer + b"\r\n")
+        assert wire.answer().status == 405
+        assert wire.quiet()
+
+
+@pytest.mark.parametrize("path", [b"/predict?x=1", b"/predict?", b"/predict??%ff%00&=", b"/%70redict"])
+def test_a_query_string_is_ignored_and_a_quoted_path_is_that_path(
+    url: str, expected: dict[str, Any], path: bytes
+) -> None:
+    assert one(url, post(path=path)).forecast() == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/%00",
+        b"/predict%00",
+        b"/predict%20",
+        b"/PREDICT",
+        b"//predict",
+        b"/../predict",
+        b"/%",
+        b"/%zz",
+        b"/%ff",
+        b"*",
+        b"/" + b"a" * 20_000,
+        b"/docs/../service.py",
+        b"/docs/..%2f..%2fservice.py",
+    ],
+    ids=lambda path: repr(path[:20]),
+)
+def test_an_odd_path_is_a_404(url: str, path: bytes) -> None:
+    answer = one(url, post(path=path))
+    assert answer.status == 404
+    assert answer.problem()
+
+
+def test_of_two_content_types_neither_opens_the_door(url: str) -> None:
+    answer = one(url, post(headers=b"Content-Type: text/plain\r\n"))
+    assert answer.status == 415
+    assert answer.problem()

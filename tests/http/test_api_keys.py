@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from loadtest.serving import PROJECT, served
+from tests.conftest import EXAMPLE
+from weather.http.api_keys import BadKeys, Keys
+
+
+def new_key(name: str) -> tuple[str, str]:
+    """What ``make key`` prints: the key, and the line for the file."""
+    done = subprocess.run(
+        [sys.executable, "-m", "weather.http.api_keys", name],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    key, line = (shown.split(":", 1)[1].strip() for shown in done.stdout.splitlines())
+    return key, line
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys") / "keys"
+
+
+@pytest.fixture(scope="module")
+def key(file: Path) -> str:
+    key, line = new_key("station-1")
+    file.write_text(f"# who asks\n\n{line}\n")
+    return key
+
+
+@pytest.fixture(scope="module")
+def locked(bentoml_home: Path, file: Path, key: str) -> Iterator[httpx.Client]:
+    """A client of a service that wants keys."""
+    with (
+        served(bentoml_home, env={"WEATHER_API_KEYS_FILE": str(file)}) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+    ):
+        yield client
+
+
+def test_without_a_key_the_answer_is_a_401_with_a_challenge(locked: httpx.Client) -> None:
+    for path in ("/predict", "/predict_batch"):
+        answer = locked.post(path, json=EXAMPLE)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == 'Bearer realm="rain forecast"'
+        assert answer.json().keys() == {"error", "detail"}
+        assert "API key" in answer.json()["error"]
+
+
+def test_either_header_opens(locked: httpx.Client, key: str) -> None:
+    for headers in (
+        {"Authorization": f"Bearer {key}"},
+        {"authorization": f"bearer {key}"},
+        {"X-API-Key": key},
+    ):
+        assert locked.post("/predict", json=EXAMPLE, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "Basic", "ÿ"])
+def test_a_wrong_key_does_not(locked: httpx.Client, key: str, wrong: str) -> None:
+    for value in (wrong, key[:-1] + wrong, wrong + key):
+        if value != key:
+            headers = {b"X-API-Key": value.encode("latin-1")}
+            assert locked.post("/predict", json=EXAMPLE, headers=headers).status_code == 401
+
+
+def test_probes_metrics_pages_and_the_contract_stay_open(locked: httpx.Client) -> None:
+    for path in ("/", "/docs", "/model", "/static/page.js", "/openapi.json", "/livez", "/readyz", "/metrics"):
+        assert locked.get(path).status_code == 200, path
+
+
+def test_the_openapi_document_says_that_a_key_is_wanted(locked: httpx.Client, client: httpx.Client) -> None:
+    operation = locked.get("/openapi.json").json()["paths"]["/predict"]["post"]
+    assert operation["security"] == [{"bearer": []}, {"header": []}]
+    assert "401" in operation["responses"]
+    assert "security" not in client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+
+
+def test_keys_come_and_go_with_the_file(file: Path, key: str) -> None:
+    keys = Keys(file)
+    other, line = new_key("station-2")
+    assert keys.know(key.encode())
+    assert not keys.know(other.encode())
+    before = file.read_text()
+    try:
+        file.write_text(line)
+        keys.refresh()
+        assert keys.know(other.encode())
+        assert not keys.know(key.encode())
+    finally:
+        file.write_text(before)
+
+
+def test_the_file_is_looked_at_again_by_itself(file: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(file)
+    monkeypatch.setattr("weather.http.api_keys.LOOK_SECONDS", 0.0)
+    before = file.read_text()
+    try:
+        file.write_text(new_key("station-3")[1])
+        assert not keys.know(key.encode())
+    finally:
+        file.write_text(before)
+
+
+def test_a_file_that_became_bad_or_went_leaves_the_keys_as_they_were(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key, line = new_key("a")
+    file = tmp_path / "keys"
+    file.write_text(line)
+    keys = Keys(file)
+    file.write_text("nonsense")
+    keys.refresh()
+    file.unlink()
+    keys.refresh()
+    assert keys.know(key.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "has no key"),
+        ("# only words\n", "has no key"),
+        ("station-1:abc\n", "line 1: expected NAME:SHA-256"),
+        ("a:" + "0" * 64 + "\nb " + "0" * 64, "line 2"),
+        ("a:" + "0" * 64 + "\nb:" + "G" * 64, "line 2"),
+    ],
+)
+def test_a_bad_file_is_refused_and_the_place_named(tmp_path: Path, text: str, reason: str) -> None:
+    file = tmp_path / "keys"
+    file.write_text(text)
+    with pytest.raises(BadKeys, match=reason):
+        Keys(file)
+
+
+def test_the_service_does_not_start_without_the_keys_it_is_told_to_want(
+    bentoml_home: Path, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import service"],
+        cwd=PROJECT,
+        env={
+            **os.environ,
+            "BENTOML_HOME": str(bentoml_home),
+            "WEATHER_API_KEYS_FILE": str(tmp_path / "none"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "can't be read" in done.stderr
+
+
+def test_a_name_that_would_not_fit_the_file_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "weather.http.api_keys", "a b"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "usage" in done.stderr

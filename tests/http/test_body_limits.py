@@ -1,0 +1,227 @@
+"""``BodyLimits`` as plain ASGI: what is refused before the app, and that nothing is kept of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from weather.http import body_limits
+from weather.http.body_limits import BodyLimits, check
+from weather.http.problems import Problem
+from weather.http.settings import ENDPOINTS, MOST_ARRIVING_BYTES
+
+JSON = [(b"content-type", b"application/json")]
+GONE: Message = {"type": "http.disconnect"}
+
+
+def part(body: bytes, more: bool = True) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+class Inside:
+    """The app: keeps the bodies that it was given, and answers 204."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        assert not message.get("more_body", False)
+        self.bodies.append(message.get("body", b""))
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+
+class Client:
+    """One request to a middleware; its messages come one by one."""
+
+    def __init__(
+        self,
+        app: BodyLimits,
+        path: str = "/predict",
+        method: str = "POST",
+        headers: Iterable[tuple[bytes, bytes]] = JSON,
+    ) -> None:
+        self.scope: Scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
+        self.messages: asyncio.Queue[Message] = asyncio.Queue()
+        self.sent: list[Message] = []
+        self.task = asyncio.create_task(app(self.scope, self.messages.get, self.keep))
+
+    async def keep(self, message: Any) -> None:
+        self.sent.append(message)
+
+    async def sends(self, *messages: Message) -> None:
+        """And the app has looked at each."""
+        for message in messages:
+            await self.messages.put(message)
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    async def status(self) -> int:
+        """0 without an answer."""
+        await asyncio.wait_for(self.task, 30)
+        return int(self.sent[0]["status"]) if self.sent else 0
+
+
+def test_a_body_reaches_the_app_in_one_piece() -> None:
+    async def ask() -> None:
+        inside = Inside()
+        client = Client(app := BodyLimits(inside))
+        await client.sends(part(b"a"), part(b""), part(b"b"), part(b"c", more=False))
+        assert await client.status() == 204
+        assert inside.bodies == [b"abc"]
+        assert app.arriving == 0
+
+    asyncio.run(ask())
+
+
+def test_after_its_body_the_app_hears_what_the_client_does() -> None:
+    async def ask() -> None:
+        heard: list[str] = []
+
+        async def inside(scope: Scope, receive: Receive, send: Send) -> None:
+            heard.extend([(await receive())["type"], (await receive())["type"]])
+
+        client = Client(BodyLimits(inside))
+        await client.sends(part(b"{}", more=False), GONE)
+        await client.status()
+        assert heard == ["http.request", "http.disconnect"]
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/predict"), ("POST", "/"), ("POST", "/predict/"), ("PUT", "/predict_batch")]
+)
+def test_other_requests_pass_untouched(method: str, path: str) -> None:
+    async def ask() -> int:
+        client = Client(BodyLimits(Inside()), path, method, headers=[])
+        await client.sends(part(b"x" * 10**6, more=False))
+        return await client.status()
+
+    assert asyncio.run(ask()) == 204
+
+
+def test_what_is_no_request_passes_untouched() -> None:
+    async def inside(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["type"])
+
+    seen: list[str] = []
+    asyncio.run(BodyLimits(inside)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+    assert seen == ["lifespan"]
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_a_body_by_its_length_is_a_413_before_any_of_it_is_read(path: str) -> None:
+    async def ask(length: int) -> int:
+        client = Client(BodyLimits(Inside()), path, headers=[*JSON, (b"content-length", b"%d" % length)])
+        if length <= most:
+            await client.sends(part(b"x", more=False))
+        return await client.status()
+
+    most = ENDPOINTS[path].most_bytes
+    assert asyncio.run(ask(most)) == 204
+    assert asyncio.run(ask(most + 1)) == 413
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_a_body_without_a_length_is_counted_and_a_413_as_soon_as_it_is_too_large(path: str) -> None:
+    async def ask() -> None:
+        most = ENDPOINTS[path].most_bytes
+        inside = Inside()
+        app = BodyLimits(inside)
+        fits = Client(app, path)
+        await fits.sends(part(b"x" * (most - 1)), part(b"y", more=False))
+        assert await fits.status() == 204
+        large = Client(app, path)
+        await large.sends(part(b"x" * most), part(b"y"))
+        assert await large.status() == 413
+        assert len(inside.bodies) == 1
+        assert app.arriving == 0
+
+    asyncio.run(ask())
+
+
+def test_more_bodies_arriving_than_there_is_memory_for_are_429s_until_there_is_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(body_limits, "MOST_ARRIVING_BYTES", 10)
+
+    async def ask() -> None:
+        app = BodyLimits(Inside())
+        first, second, third = Client(app), Client(app), Client(app)
+        await first.sends(part(b"x" * 6))
+        await second.sends(part(b"x" * 6))
+        assert await second.status() == 429
+        assert json.loads(second.sent[1]["body"]).keys() == {"error", "detail"}
+        assert (b"retry-after", b"1") in second.sent[0]["headers"]
+        assert app.arriving == 6, "the refused one's bytes were given back"
+        await third.sends(part(b"x" * 1000, more=False))
+        assert await third.status() == 204, "what comes at once waits nowhere"
+        await first.sends(part(b"x", more=False))
+        assert await first.status() == 204
+        assert app.arriving == 0
+
+    asyncio.run(ask())
+
+
+def test_a_client_that_leaves_in_its_body_gives_its_bytes_back_and_troubles_nobody() -> None:
+    async def ask() -> None:
+        inside = Inside()
+        app = BodyLimits(inside)
+        client = Client(app)
+        await client.sends(part(b"x" * 100))
+        assert app.arriving == 100
+        await client.sends(GONE)
+        assert await client.status() == 0
+        assert app.arriving == 0
+        assert not inside.bodies
+
+    asyncio.run(ask())
+
+
+def test_a_request_that_is_cancelled_in_its_body_gives_its_bytes_back() -> None:
+    """As ``Deadline`` cancels a slow one."""
+
+    async def ask() -> None:
+        app = BodyLimits(Inside())
+        client = Client(app)
+        await client.sends(part(b"x" * 100))
+        client.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await client.task
+        assert app.arriving == 0
+
+    asyncio.run(ask())
+
+
+def test_there_is_memory_for_some_of_the_largest_bodies() -> None:
+    assert max(endpoint.most_bytes for endpoint in ENDPOINTS.values()) * 8 <= MOST_ARRIVING_BYTES
+
+
+@pytest.mark.parametrize(
+    ("media_type", "path", "accepted"),
+    [
+        (b"application/json", "/predict", True),
+        (b"APPLICATION/JSON ; charset=utf-8", "/predict", True),
+        (b"text/csv", "/predict", False),
+        (b"text/csv;header=present", "/predict_batch", True),
+        (b"application/jsonx", "/predict", False),
+        (b"application/json, text/plain", "/predict", False),
+        (b"\xff", "/predict", False),
+        (b"", "/predict_batch", False),
+    ],
+)
+def test_the_media_type_decides(media_type: bytes, path: str, accepted: bool) -> None:
+    headers = [(b"content-type", media_type)]
+    if accepted:
+        check(headers, ENDPOINTS[path])
+    else:
+        with pytest.raises(Problem, match="the Content-Type must be application/json") as refused:
+            check(headers, ENDPOINTS[path])
+        assert refused.value.status == 415

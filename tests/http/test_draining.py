@@ -1,0 +1,105 @@
+"""SIGTERM on the real service: not ready first, then still serving, then gone, with exit code 0."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from loadtest.chaos import worker
+from loadtest.serving import PROJECT, running
+from tests.conftest import EXAMPLE
+from weather.http.settings import seconds
+
+PERIOD = {"WEATHER_LAME_DUCK_SECONDS": "3"}
+
+
+def until_not_ready(url: str) -> httpx.Response:
+    for _ in range(200):
+        answer = httpx.get(f"{url}/readyz")
+        if answer.status_code != 200:
+            return answer
+        time.sleep(0.01)
+    raise AssertionError("still ready")
+
+
+def test_after_sigterm_it_is_not_ready_serves_on_and_ends_with_0(bentoml_home: Path) -> None:
+    with running(bentoml_home, env=PERIOD) as service, httpx.Client(base_url=service.url) as client:
+        assert "connection" not in client.post("/predict", json=EXAMPLE).headers
+        service.process.send_signal(signal.SIGTERM)
+        refused = until_not_ready(service.url)
+        assert refused.status_code == 503
+        assert refused.json() == {"error": "the service is about to stop", "detail": []}
+        answer = client.post("/predict", json=EXAMPLE)
+        assert answer.status_code == 200
+        assert answer.headers["connection"] == "close"
+        assert client.get("/livez").status_code == 200
+        assert service.process.wait(30) == 0
+
+
+def test_a_second_sigterm_to_the_worker_ends_the_period(bentoml_home: Path) -> None:
+    with running(bentoml_home, env={"WEATHER_LAME_DUCK_SECONDS": "600"}) as service:
+        process = worker(service)
+        service.process.send_signal(signal.SIGTERM)
+        until_not_ready(service.url)
+        process.send_signal(signal.SIGTERM)
+        assert service.process.wait(30) == 0
+
+
+def test_requests_in_flight_at_the_end_are_finished(bentoml_home: Path) -> None:
+    """A bulk request whose body comes only after SIGTERM, with no lame-duck period at all."""
+    head = b"POST /predict_batch HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n"
+    names = b",".join(name.encode() for name in EXAMPLE)
+    row = b",".join(str(value).encode() for value in EXAMPLE.values())
+    body = names + b"\n" + (row + b"\n") * 5000
+    with running(bentoml_home, env={"WEATHER_LAME_DUCK_SECONDS": "0"}) as service:
+        url = urlsplit(service.url)
+        with socket.create_connection((str(url.hostname), int(url.port or 0)), timeout=30) as client:
+            client.sendall(head % len(body) + body[:1000])
+            time.sleep(0.2)
+            service.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            client.sendall(body[1000:])
+            answer = b""
+            while part := client.recv(1 << 20):
+                answer += part
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.count(b"Rain,") == 5000
+        assert service.process.wait(30) == 0
+
+
+def test_clients_behind_a_balancer_that_looks_at_readyz_lose_nothing(bentoml_home: Path) -> None:
+    with (
+        running(bentoml_home, env=PERIOD) as one,
+        running(bentoml_home) as two,
+        httpx.Client(timeout=30) as client,
+    ):
+
+        def ask(number: int) -> int:
+            if number == 100:
+                one.process.send_signal(signal.SIGTERM)
+                until_not_ready(one.url)
+            url = one.url if number < 100 else two.url
+            return client.post(f"{url}/predict", json=EXAMPLE).status_code
+
+        with ThreadPoolExecutor(8) as pool:
+            codes = list(pool.map(ask, range(300)))
+        assert codes == [200] * 300
+        assert one.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "nan", "1e9"])
+def test_an_impossible_period_is_refused_by_name(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEATHER_LAME_DUCK_SECONDS", value)
+    with pytest.raises(ValueError, match=r"WEATHER_LAME_DUCK_SECONDS is .* give seconds from 0 to 600"):
+        seconds("WEATHER_LAME_DUCK_SECONDS", default=0, most=600)
+
+
+def test_the_bentos_period_is_the_documented_one() -> None:
+    assert 'WEATHER_LAME_DUCK_SECONDS\n    value: "5"' in (PROJECT / "bentofile.yaml").read_text()

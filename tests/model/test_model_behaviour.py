@@ -1,0 +1,73 @@
+"""What a forecaster would expect of the committed model: direction, invariance, minimum skill."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.conftest import EXAMPLE
+from weather.contract.variables import WeatherVariables
+from weather.model.classifier import Classifier
+from weather.training.fitting import as_now, roles
+from weather.training.observations import FOLDS, new_york_2013, samples
+from weather.training.verification import Reference, Verification
+
+DRY = {
+    "temp_c": 20.0,
+    "humidity": 0.35,
+    "wind_speed_kmph": 10.0,
+    "wind_bearing_degree": 300.0,
+    "visibility_km": 16.0,
+    "pressure_millibars": 1028.0,
+    "current_weather_condition": 0.0,
+}
+
+
+def chance(classifier: Classifier, **changes: float) -> float:
+    found = classifier.forecast([WeatherVariables(**{**DRY, **changes})])[0].probability
+    assert found is not None
+    return found
+
+
+def test_a_fine_day_stays_dry_and_a_rainy_hour_rains_on(classifier: Classifier) -> None:
+    assert chance(classifier) < 0.1
+    wet = {**EXAMPLE, "humidity": 0.96, "visibility_km": 3.0, "pressure_millibars": 1002.0}
+    assert chance(classifier, **wet) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("change", "more_rain"),
+    [
+        ({"current_weather_condition": 1.0}, True),
+        ({"humidity": 0.95, "pressure_millibars": 1005.0}, True),
+        ({"humidity": 0.95, "pressure_millibars": 1005.0, "visibility_km": 4.0}, True),
+    ],
+)
+def test_the_signs_of_rain_raise_its_chance(
+    classifier: Classifier, change: dict[str, float], more_rain: bool
+) -> None:
+    assert (chance(classifier, **change) > chance(classifier)) == more_rain
+
+
+def test_noise_below_the_instruments_resolution_changes_little(classifier: Classifier) -> None:
+    base = chance(classifier)
+    for name, noise in (("temp_c", 0.05), ("humidity", 0.002), ("pressure_millibars", 0.05)):
+        assert chance(classifier, **{name: DRY[name] + noise}) == pytest.approx(base, abs=0.01)
+
+
+def test_the_committed_files_have_skill_on_the_blocks_they_never_saw(classifier: Classifier) -> None:
+    dealt = roles(samples(new_york_2013(), 4), FOLDS - 1)
+    rain, probability = classifier(dealt.test.x.astype(np.float32))
+    assert probability is not None
+    reference = Reference.of(dealt.seen.rain_now, dealt.seen.y)
+    scores = Verification(
+        y=dealt.test.y,
+        decision=rain,
+        probability=probability.astype(np.float64),
+        climatology=np.full(len(dealt.test), reference.climatology),
+        persistence=reference.persistence(dealt.test.rain_now),
+        day=dealt.test.hour.astype("datetime64[D]"),
+    ).scores()
+    assert scores["bss_persistence"] > 0
+    assert scores["bss_climatology"] > 0.25
+    assert scores["hss"] > as_now(dealt).scores()["hss"]

@@ -1,0 +1,124 @@
+"""What is written in the pages is true, and their headers are strict."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from weather.contract.variables import FEATURES, LIMITS, WeatherVariables
+from weather.pages.routes import FILES, PAGE_PATHS, STATIC
+from weather.training import observations
+
+INDEX = (STATIC / "index.html").read_text()
+DECIMALS = (1, 4, 1, 0, 2, 1, 0)
+"""To which a preset's values are rounded, in the order of FEATURES."""
+
+
+class Elements(HTMLParser):
+    """The attributes of every element, by tag."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, Any]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+ELEMENTS = Elements(INDEX).found
+INPUTS = [element for tag, element in ELEMENTS if tag == "input"]
+PRESETS = [element for _, element in ELEMENTS if "data-observation" in element]
+
+
+def test_the_fields_have_the_ranges_of_the_contract() -> None:
+    for name in FEATURES:
+        fields = [field for field in INPUTS if name in (field.get("name"), field.get("data-for"))]
+        if name == "current_weather_condition":
+            assert [field["type"] for field in fields] == ["checkbox"]
+            continue
+        assert [field["type"] for field in fields] == ["number", "range"]
+        for field in fields:
+            assert (float(field["min"]), float(field["max"])) == LIMITS[name]
+        low, high = (f"{end:g}".replace("-", "−") for end in LIMITS[name])
+        assert f"{low} … {high}" in re.sub(r"<span.*?</span>", "", INDEX), name
+
+
+def test_every_field_is_labelled_and_has_a_place_for_its_error() -> None:
+    for name in FEATURES:
+        assert f'<label for="{name}">' in INDEX
+        field = next(field for field in INPUTS if field.get("name") == name)
+        assert f"{name}-error" in field["aria-describedby"].split()
+        assert f'id="{name}-error"' in INDEX
+
+
+def test_each_preset_is_a_row_of_the_training_data_and_what_came_of_it_is_true() -> None:
+    hours = observations.samples(observations.new_york_2013(), 4)
+    assert len(PRESETS) == 3
+    for preset in PRESETS:
+        (row,) = np.flatnonzero(
+            (hours.station == preset["data-station"]) & (hours.hour == np.datetime64(preset["data-hour"]))
+        )
+        rounded = [float(value.round(d)) for value, d in zip(hours.x[row], DECIMALS, strict=True)]
+        assert json.loads(preset["data-observation"]) == dict(zip(FEATURES, rounded, strict=True))
+        assert bool(int(preset["data-rained"])) == hours.y[row]
+
+
+def test_the_form_starts_with_the_preset_that_is_marked() -> None:
+    (marked,) = [json.loads(p["data-observation"]) for p in PRESETS if p["aria-pressed"] == "true"]
+    values = {field["name"]: float(field["value"]) for field in INPUTS if field["type"] == "number"}
+    rain = [field for field in INPUTS if field["type"] == "checkbox" and "checked" in field]
+    assert {**values, "current_weather_condition": len(rain)} == marked
+    WeatherVariables(**marked)
+
+
+@pytest.mark.parametrize("path", ["/", "/model"])
+def test_the_policy_lets_in_nothing_but_this_hosts_files(client: httpx.Client, path: str) -> None:
+    page = client.get(path, headers={"Accept": "text/html"})
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert "*" not in policy
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["vary"] == "Accept"
+    for tag, element in Elements(page.text).found:
+        assert "style" not in element, tag
+        assert not [name for name in element if name.startswith("on")], tag
+        assert tag != "style"
+        assert tag != "script" or element["src"]
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/model"])
+def test_addresses_are_relative_so_that_a_path_prefix_works(client: httpx.Client, path: str) -> None:
+    page = client.get(path, headers={"Accept": "text/html"}).text
+    found = [str(e[name]) for _, e in Elements(page).found for name in ("src", "href") if name in e]
+    assert found
+    for address in found:
+        assert not re.match(r"/|\w+:", address), address
+        assert client.get(f"/{address.removeprefix('./')}").status_code == 200, address
+
+
+def test_scripts_ask_for_relative_addresses_only() -> None:
+    for name in FILES:
+        text = (STATIC / name).read_text()
+        assert not re.findall(r"""["'`(]/\w""", text), name
+        assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text), name
+
+
+def test_the_paths_of_the_pages_are_a_fixed_set_and_named_in_the_metrics(client: httpx.Client) -> None:
+    assert {"/", "/docs", "/model", "/model/picture", "/static/page.js"} <= PAGE_PATHS
+    assert not [path for path in PAGE_PATHS if "{" in path]
+    client.get("/static/page.js")
+    client.get("/static/nothing.js")
+    client.get("/model/picture", params={"name": "scan"})
+    metrics = client.get("/metrics").text
+    assert 'endpoint="/static/page.js"' in metrics
+    assert "nothing.js" not in metrics
+    assert "scan" not in metrics

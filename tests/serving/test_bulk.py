@@ -1,0 +1,158 @@
+"""``POST /predict_batch`` of the real server, and that it leaves others their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+
+import httpx
+import numpy as np
+import pytest
+
+from loadtest.stations import observation
+from tests.conftest import EXAMPLE
+from weather.contract.variables import FEATURES, MAX_ROWS
+from weather.http.settings import MOST_FAULTS
+from weather.model.classifier import Classifier
+from weather.serving import bulk
+
+CSV = {"Content-Type": "text/csv"}
+
+
+def as_csv(records: list[dict[str, float]], names: tuple[str, ...] = FEATURES) -> str:
+    return "\n".join([",".join(names), *(",".join(str(r[n]) for n in names) for r in records)]) + "\n"
+
+
+def refused(answer: httpx.Response) -> list[dict[str, object]]:
+    assert answer.status_code == 400, answer.text
+    problem = answer.json()
+    assert problem.keys() == {"error", "detail"}
+    found: list[dict[str, object]] = problem["detail"]
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 1000])
+def test_forecasts_are_those_of_single_requests_in_order(client: httpx.Client, count: int) -> None:
+    records = [observation() for _ in range(count)]
+    answer = client.post("/predict_batch", json={"observations": records})
+    assert answer.status_code == 200, answer.text
+    forecasts = answer.json()["forecasts"]
+    assert len(forecasts) == count
+    for record, found in list(zip(records, forecasts, strict=True))[:: max(1, count // 50)]:
+        single = client.post("/predict", json=record).json()
+        assert found["prediction"] == single["prediction"]
+        assert found["probability"] == pytest.approx(single["probability"], abs=2e-6)
+
+
+def test_csv_gives_what_json_gives_whatever_the_columns_order(client: httpx.Client) -> None:
+    records = [observation() for _ in range(200)]
+    expected = client.post("/predict_batch", json={"observations": records}).json()["forecasts"]
+    names = tuple(reversed(FEATURES))
+    answer = client.post("/predict_batch", content=as_csv(records, names), headers=CSV)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [r["prediction"] for r in rows] == [f["prediction"] for f in expected]
+    np.testing.assert_allclose(
+        [float(r["probability"]) for r in rows], [f["probability"] for f in expected], atol=2e-6
+    )
+
+
+def test_the_most_rows_are_answered_and_one_more_refused(client: httpx.Client) -> None:
+    records = [observation() for _ in range(MAX_ROWS)]
+    answer = client.post("/predict_batch", json={"observations": records})
+    assert len(answer.json()["forecasts"]) == MAX_ROWS
+    (fault,) = refused(client.post("/predict_batch", json={"observations": [*records, records[0]]}))
+    assert "1 to 10,000" in str(fault["msg"])
+
+
+def test_bad_rows_are_named_by_index_and_field(client: httpx.Client) -> None:
+    records: list[dict[str, object]] = [dict(observation()) for _ in range(200)]
+    records[3]["humidity"] = 65
+    records[70]["temp_c"] = "warm"
+    del records[199]["visibility_km"]
+    faults = refused(client.post("/predict_batch", json={"observations": records}))
+    assert [f["loc"] for f in faults] == [
+        ["observations", 3, "humidity"],
+        ["observations", 70, "temp_c"],
+        ["observations", 199, "visibility_km"],
+    ]
+    assert "fraction" in str(faults[0]["msg"])
+
+
+def test_bad_lines_are_named_by_index_and_field(client: httpx.Client) -> None:
+    lines = as_csv([observation() for _ in range(10)]).splitlines()
+    lines[4] = lines[4].replace(lines[4].split(",")[0], "warm", 1)
+    lines[6] = "1,2,3"
+    lines[8] = "nan" + lines[8][lines[8].index(",") :]
+    faults = refused(client.post("/predict_batch", content="\n".join(lines), headers=CSV))
+    assert [f["loc"] for f in faults] == [
+        ["observations", 3, "temp_c"],
+        ["observations", 5],
+        ["observations", 7, "temp_c"],
+    ]
+
+
+def test_the_list_of_faults_has_an_end(client: httpx.Client) -> None:
+    faults = refused(client.post("/predict_batch", json={"observations": [{}] * 1000}))
+    assert len(faults) == MOST_FAULTS
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{",
+        "null",
+        '{"observations": []}',
+        '{"observations": {}}',
+        '{"observations": [1]}',
+        '{"observations": [[1,2,3,4,5,6,7]]}',
+        '{"observations": [], "extra": 1}',
+        json.dumps({"observations": [{**EXAMPLE, "temp_c": float("nan")}]}),
+        json.dumps({"observations": [{**EXAMPLE, "temp_c": True}]}),
+    ],
+)
+def test_bad_json_is_refused(client: httpx.Client, body: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert refused(client.post("/predict_batch", content=body, headers=headers))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe",
+        b"temp_c\n1\n",
+        b"a,b,c,d,e,f,g\n1,2,3,4,5,6,7\n",
+        ",".join(FEATURES).encode() + b"\n",
+        ",".join(FEATURES).encode() + b"\n1e999,0,0,0,0,1000,0\n",
+        ",".join(FEATURES).encode() + b"\n0,0,0,0,0,0,0\n",
+    ],
+)
+def test_bad_csv_is_refused(client: httpx.Client, body: bytes) -> None:
+    assert refused(client.post("/predict_batch", content=body, headers=CSV))
+
+
+def test_csv_is_for_bulk_only(client: httpx.Client) -> None:
+    answer = client.post("/predict", content=as_csv([EXAMPLE]), headers=CSV)
+    assert answer.status_code == 415
+
+
+def test_other_work_gets_its_turn_between_chunks(classifier: Classifier) -> None:
+    """Counts turns, not time: while 6,400 rows are classified, another task runs 100 times."""
+    rows = np.tile(np.array([[EXAMPLE[n] for n in FEATURES]], np.float32), (6400, 1))
+
+    async def turns() -> int:
+        work = asyncio.create_task(bulk.answer(classifier, bulk.Bulk(rows, bulk.JSON)))
+        count = 0
+        while not work.done():
+            count += 1
+            await asyncio.sleep(0)
+        assert len((await work).rain) == 6400
+        return count
+
+    assert asyncio.run(turns()) >= 6400 // bulk.CHUNK

@@ -1,0 +1,59 @@
+"""The log of forecasts, on the real service: what it holds, and when there is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+
+from loadtest.run import logging_to
+from loadtest.serving import PROJECT, served
+from loadtest.stations import OBSERVATIONS
+from tests.conftest import EXAMPLE
+from weather.contract.variables import FEATURES
+from weather.telemetry.forecast_log import FIELDS
+
+
+def lines(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for file in folder.rglob("data*.log") for line in file.read_text().splitlines()]
+
+
+def test_the_log_has_the_schema_and_nothing_else(bentoml_home: Path, tmp_path: Path) -> None:
+    with served(bentoml_home, env=logging_to(tmp_path)) as url:
+        headers = {"X-Request-ID": "who-asked", "User-Agent": "someone"}
+        answer = httpx.post(f"{url}/predict", json=EXAMPLE, headers=headers).json()
+        bulk = httpx.post(f"{url}/predict_batch", json={"observations": OBSERVATIONS}).json()
+    found = lines(tmp_path)
+    assert len(found) == 1 + len(OBSERVATIONS)
+    for line, record, forecast in zip(
+        found, [EXAMPLE, *OBSERVATIONS], [answer, *bulk["forecasts"]], strict=True
+    ):
+        assert line.keys() == set(FIELDS)
+        assert {name: line[name] for name in FEATURES} == record
+        assert {name: line[name] for name in forecast} == forecast
+        assert str(line["model"]).startswith("weather-classifier:")
+        assert "+00:00" in str(line["timestamp"])
+
+
+def test_a_share_is_drawn(bentoml_home: Path, tmp_path: Path) -> None:
+    environment = {**logging_to(tmp_path), "WEATHER_FORECAST_LOG_RATE": "0.5"}
+    with served(bentoml_home, env=environment) as url:
+        httpx.post(f"{url}/predict_batch", json={"observations": OBSERVATIONS}).raise_for_status()
+    assert 350 < len(lines(tmp_path)) < 650  # nine standard deviations
+
+
+def test_by_default_nothing_is_written(url: str) -> None:
+    before = {*PROJECT.rglob("data*.log")}
+    assert httpx.post(f"{url}/predict", json=EXAMPLE).status_code == 200
+    assert {*PROJECT.rglob("data*.log")} == before
+
+
+def test_a_log_that_cannot_be_written_fails_no_forecast(bentoml_home: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    output = tmp_path / "output"
+    with output.open("wb") as log, served(bentoml_home, env=logging_to(blocked), log=log) as url:
+        for _ in range(3):
+            assert httpx.post(f"{url}/predict", json=EXAMPLE).status_code == 200
+    assert output.read_text().count("Forecasts are not logged any more") == 1

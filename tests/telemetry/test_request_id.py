@@ -1,0 +1,114 @@
+"""Request ids and log lines, on the real service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from loadtest.serving import served
+from tests.conftest import EXAMPLE
+from weather.http.deadline import Deadline
+from weather.http.problems import unexpected_problem
+from weather.http.settings import choice, share
+from weather.telemetry.json_logs import JsonFormatter
+from weather.telemetry.request_id import RequestId
+
+ACCESS = {"BENTOML_CONFIG_OPTIONS": "services.rain_forecast.logging.access.enabled=true"}
+
+
+def test_a_good_id_comes_back_and_a_bad_one_is_replaced(client: httpx.Client) -> None:
+    for good in ("a", "Ab-9._", "x" * 128):
+        assert (
+            client.post("/predict", json=EXAMPLE, headers={"X-Request-ID": good}).headers["x-request-id"]
+            == good
+        )
+    made = set()
+    for bad in ("", "x" * 129, "a b", "a;b", '{"a":1}', "a\tb"):
+        answer = client.post("/predict", json=EXAMPLE, headers={"X-Request-ID": bad})
+        assert answer.headers["x-request-id"] != bad
+        assert answer.headers.get_list("x-request-id") == [answer.headers["x-request-id"]]
+        made.add(answer.headers["x-request-id"])
+    assert len(made) == 6
+    for answer in (client.get("/nothing"), client.get("/livez"), client.post("/predict", json={})):
+        assert answer.headers["x-request-id"]
+
+
+async def late(_: Request) -> Response:
+    await asyncio.sleep(60)
+    raise AssertionError
+
+
+async def broken(_: Request) -> Response:
+    raise RuntimeError
+
+
+def test_timeouts_and_unexpected_failures_have_their_requests_id() -> None:
+    app = Starlette(
+        routes=[Route("/late", late), Route("/broken", broken)],
+        middleware=[Middleware(RequestId), Middleware(Deadline, seconds=0.1)],
+        exception_handlers={Exception: unexpected_problem},
+    )
+    door = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    async def ask(path: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=door, base_url="http://here") as client:
+            return await client.get(path, headers={"X-Request-ID": "mine"})
+
+    for path, status in (("/late", 504), ("/broken", 500)):
+        answer = asyncio.run(ask(path))
+        assert (answer.status_code, answer.headers["x-request-id"]) == (status, "mine")
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_the_log_lines_of_a_request_have_its_id(bentoml_home: Path, tmp_path: Path, log_format: str) -> None:
+    output = tmp_path / "log"
+    environment = {**ACCESS, "WEATHER_LOG_FORMAT": log_format}
+    with output.open("wb") as log, served(bentoml_home, env=environment, log=log) as url:
+        httpx.post(f"{url}/predict", json=EXAMPLE, headers={"X-Request-ID": "first-one"})
+        httpx.post(f"{url}/predict", json=EXAMPLE, headers={"X-Request-ID": "second-one"})
+    lines = output.read_text().splitlines()
+    access = [line for line in lines if "/predict" in line]
+    assert len(access) == 2
+    if log_format == "text":
+        assert "(request=first-one)" in access[0]
+        assert "(request=second-one)" in access[1]
+        return
+    found = [json.loads(line) for line in access]
+    assert [line["request_id"] for line in found] == ["first-one", "second-one"]
+    for line in found:
+        assert line.keys() == {"time", "level", "logger", "message", "request_id"}
+        assert (line["level"], line["logger"]) == ("INFO", "bentoml.access")
+
+
+def test_an_exception_is_one_line_and_a_field() -> None:
+    try:
+        raise RuntimeError("first\nsecond")
+    except RuntimeError as error:
+        kind = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("weather", logging.ERROR, __file__, 1, "failed: %s", ("why",), kind)
+    line = JsonFormatter().format(record)
+    assert "\n" not in line
+    found = json.loads(line)
+    assert found["message"] == "failed: why"
+    assert "RuntimeError: first\nsecond" in found["exception"]
+    assert found["request_id"] is None
+
+
+def test_a_bad_setting_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEATHER_X", "yaml")
+    with pytest.raises(ValueError, match="give text or json"):
+        choice("WEATHER_X", "text", "json")
+    for bad in ("1.5", "-1", "nan", "much"):
+        monkeypatch.setenv("WEATHER_X", bad)
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            share("WEATHER_X", default=0)

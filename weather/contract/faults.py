@@ -1,0 +1,55 @@
+"""What is wrong with a record that breaks the contract, in sentences that name field and accepted range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from weather.contract.variables import FEATURES, LIMITS, UNITS
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a request: where (``loc``, a path into the body), what, and its kind."""
+
+    loc: Sequence[str | int]
+    msg: str
+    type: str
+
+
+def _accepted(name: str) -> str:
+    low, high = LIMITS[name]
+    unit = "" if UNITS[name] == "1" else f" {UNITS[name]}"
+    if name == "humidity":
+        return "a fraction from 0 to 1, not a percentage (65 % is 0.65)"
+    return f"a number from {low:g} to {high:g}{unit}"
+
+
+def faults(error: ValidationError, *prefix: str | int) -> list[Fault]:
+    """Every fault of a refused record, each naming its field and the accepted range.
+
+    ``prefix`` is put before each location, e.g. ``("observations", 3)``. Values are not echoed;
+    an unknown field's name is, cut to 64 characters.
+    """
+    found: list[Fault] = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        kind = item["type"]
+        name = str(item["loc"][0])[:64] if item["loc"] else ""
+        if kind == "json_invalid":
+            message = "the body is not valid JSON"
+        elif kind == "extra_forbidden":
+            message = f"{name} is not a known field; the fields are {', '.join(FEATURES)}"
+        elif not name:
+            message = f"expected one flat JSON object with the fields {', '.join(FEATURES)}"
+        elif kind == "missing":
+            message = f"{name} is missing: give {_accepted(name)}"
+        elif kind in ("less_than_equal", "greater_than_equal"):
+            message = f"{name} is out of range: give {_accepted(name)}"
+        elif kind == "finite_number":
+            message = f"{name} is not a finite number: give {_accepted(name)}"
+        else:
+            message = f"{name} is not a JSON number: give {_accepted(name)}"
+        found.append(Fault(loc=[*prefix, *([name] if name else [])], msg=message, type=kind))
+    return found

@@ -1,0 +1,1 @@
+"""The HTTP layer: errors, OpenAPI document, limits, API keys, draining, settings."""

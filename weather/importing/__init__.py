@@ -1,0 +1,1 @@
+"""Import of a scaler and a classifier: reading, checking, compiling, storing."""

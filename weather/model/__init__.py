@@ -1,0 +1,1 @@
+"""The compiled classifier: loading it from the model store and running it."""

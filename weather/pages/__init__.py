@@ -1,0 +1,1 @@
+"""The pages for browsers, and the served model's card."""

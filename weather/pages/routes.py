@@ -1,0 +1,100 @@
+"""What people and API clients see besides the forecast: pages, the served model, OpenAPI document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from weather.http.openapi import document
+from weather.http.problems import Problem
+from weather.http.settings import API_KEYS_FILE
+from weather.pages.assets import Asset
+from weather.pages.served_model import ServedModel
+
+STATIC = Path(__file__).parent / "static"
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+DOCS_POLICY = (
+    # Swagger UI sets inline styles; scripts come from this host's files only.
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+)
+
+INDEX = Asset.of(STATIC / "index.html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
+DOCS = Asset.of(STATIC / "docs.html", {"Content-Security-Policy": DOCS_POLICY})
+FILES = {
+    path.name: Asset.of(path, {"Content-Security-Policy": "default-src 'none'"})
+    for path in sorted(STATIC.iterdir())
+    if path.suffix != ".html"
+}
+"""What the pages load; a fixed set, each with a route of its own."""
+
+
+async def welcome(request: Request) -> Response:
+    """JSON for API clients, a page for browsers."""
+    if wants_page(request):
+        return await INDEX.answer(request)
+    return JSONResponse(
+        {
+            "Hello": "Welcome to weather prediction service, POST seven observations to /predict",
+            "links": {
+                "predict": "/predict",
+                "docs": "/docs",
+                "openapi": "/openapi.json",
+                "model": "/model",
+                "live": "/livez",
+                "ready": "/readyz",
+                "metrics": "/metrics",
+            },
+        },
+        headers={"Vary": "Accept"},
+    )
+
+
+async def model(request: Request) -> Response:
+    """The served model: JSON for machines, its card for browsers."""
+    served: ServedModel = request.app.state.served
+    return await (served.page if wants_page(request) else served.facts).answer(request)
+
+
+async def picture(request: Request) -> Response:
+    """A picture of the card; by a query, so that the paths of the service are a fixed set."""
+    served: ServedModel = request.app.state.served
+    found = served.pictures.get(request.query_params.get("name", ""))
+    if found is None:
+        return Problem(404).response()
+    return await found.answer(request)
+
+
+async def openapi(request: Request) -> Response:
+    """The contract for machines."""
+    return JSONResponse(document(keys=API_KEYS_FILE is not None))
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+pages = Starlette(
+    routes=[
+        Route("/", welcome),
+        # Swagger UI, with the assets that BentoML ships and none from elsewhere.
+        Route("/docs", DOCS.answer),
+        Route("/model", model),
+        Route("/model/picture", picture),
+        Route("/openapi.json", openapi),
+        # BentoML's own document knows neither ranges nor error statuses; one truth is enough.
+        Route("/docs.json", openapi),
+        *(Route(f"/static/{name}", file.answer) for name, file in FILES.items()),
+    ]
+)
+"""``service.py`` puts the ``ServedModel`` into ``pages.state.served`` when it has loaded the model."""
+
+PAGE_PATHS = {route.path for route in pages.routes if isinstance(route, Route)}

@@ -1,0 +1,146 @@
+"""What is known of the model that is served: for people a page, for machines JSON.
+
+Made once, when the service starts, from the model store: whatever was imported with the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import bentoml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+from weather.contract.names import CARD_FILE, CARD_FOLDER
+from weather.contract.variables import FEATURES, LIMITS, UNITS, WeatherVariables
+from weather.pages.assets import Asset
+
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""An SVG is a document of its own when it is opened; it may style itself and nothing else."""
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class ServedModel:
+    """A classifier from the model store; ``loaded`` is false if it failed its start-up check."""
+
+    def __init__(self, scaler: bentoml.Model, classifier: bentoml.Model, loaded: bool) -> None:
+        metadata: dict[str, Any] = classifier.info.metadata
+        card = _card(classifier, metadata.get("card", {}))
+        known = facts(str(scaler.tag), classifier, loaded, sorted(card))
+        markdown = card.pop(CARD_FILE, b"").decode()
+        page = TEMPLATES.get_template("model.html").render(
+            **known,
+            card_html=render(markdown, card) if markdown else "",
+            card_changed=bool(metadata.get("card")) and not markdown,
+        )
+        self.facts = Asset(json.dumps(known, ensure_ascii=False).encode(), ".json", {"Vary": "Accept"})
+        self.page = Asset(page.encode(), ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
+        self.pictures = {
+            name: Asset(data, Path(name).suffix, {"Content-Security-Policy": PICTURE_POLICY})
+            for name, data in card.items()
+        }
+
+
+def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[str]) -> dict[str, Any]:
+    """The JSON form; what the manifest would say is null where there is none."""
+    metadata: dict[str, Any] = classifier.info.metadata
+    manifest: dict[str, Any] = metadata.get("manifest", {})
+    trained = {feature["name"]: feature for feature in manifest.get("features", ())}
+    passed = "passed" if manifest.get("golden") else "no golden rows"
+    return {
+        "name": manifest.get("name"),
+        "version": classifier.tag.version,
+        "tags": {"scaler": scaler, "classifier": str(classifier.tag)},
+        "imported": classifier.info.creation_time.isoformat(timespec="seconds"),
+        "start_up_check": passed if loaded else "failed",
+        "calibrated": metadata["calibrated"],
+        "horizon_hours": manifest.get("horizon_hours"),
+        "threshold": manifest.get("threshold"),
+        "features": [
+            {
+                "name": name,
+                "unit": UNITS[name],
+                "description": WeatherVariables.model_fields[name].description,
+                "accepted": dict(zip(("minimum", "maximum"), LIMITS[name], strict=True)),
+                "training": {end: trained[name][end] for end in ("minimum", "maximum")}
+                if name in trained
+                else None,
+            }
+            for name in FEATURES
+        ],
+        **{part: manifest.get(part) for part in ("data", "split", "hyperparameters", "metrics", "versions")},
+        "sha256": {**manifest.get("sha256", {}), **metadata["sha256"]},
+        "card": list(card),
+    }
+
+
+def render(markdown: str, pictures: Collection[str]) -> str:
+    """HTML of a card, its headings one level lower. HTML in it is shown as text; links go to
+    http and https, pictures are those of the card.
+    """
+    html: str = _CardMarkdown(pictures).render(markdown)
+    return html
+
+
+class _CardMarkdown(MarkdownIt):
+    def __init__(self, pictures: Collection[str]) -> None:
+        super().__init__("commonmark", {"html": False}, renderer_cls=_CardRenderer)
+        self.enable("table")
+        self.pictures = pictures
+        self.core.ruler.push("lower_headings", lambda state: _lower(state.tokens))
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802
+        """For links and pictures alike; what it refuses stays text."""
+        return url.lower().startswith(("https://", "http://")) or url in self.pictures
+
+
+class _CardRenderer(RendererHTML):
+    def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """From the path that has the card's pictures; one from elsewhere would not be let in."""
+        token = tokens[idx]
+        token.attrs["src"] = f"model/picture?name={token.attrs['src']}"
+        return super().image(tokens, idx, options, env)
+
+    def table_open(self, *_: object) -> str:
+        """Wide tables scroll by themselves, by keyboard too."""
+        return '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>\n'
+
+    def table_close(self, *_: object) -> str:
+        return "</table></div>\n"
+
+
+def _lower(tokens: Iterable[Token]) -> None:
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+
+
+def _card(classifier: bentoml.Model, digests: Mapping[str, str]) -> dict[str, bytes]:
+    """The card's files in the store; none if one is missing or has changed since the import."""
+    found = {}
+    for name, digest in digests.items():
+        try:
+            found[name] = Path(classifier.path_of(f"{CARD_FOLDER}/{name}")).read_bytes()
+        except OSError:
+            return {}
+        if hashlib.sha256(found[name]).hexdigest() != digest:
+            return {}
+    return found

@@ -1,0 +1,49 @@
+"""Any artifacts on labelled hours, beside the forecasts that cost nothing."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from weather.importing.artifacts import Artifacts, BadArtifact
+from weather.importing.compiler import compile_pair
+from weather.model.classifier import Classifier
+from weather.training.observations import Samples
+from weather.training.verification import Reference, Verification
+
+
+def horizon_of(artifacts: Artifacts, given: int | None) -> int:
+    """The horizon that was given, else the manifest's.
+
+    Raises:
+        BadArtifact: there is neither.
+    """
+    if given is not None:
+        return given
+    if artifacts.manifest is None:
+        raise BadArtifact("the artifacts have no manifest, so their horizon is unknown: give --horizon")
+    return artifacts.manifest.horizon_hours
+
+
+def evaluate(artifacts: Artifacts, samples: Samples) -> dict[str, Verification]:
+    """Any artifacts on labelled hours, beside persistence and climatology of these very hours."""
+    rain, probability = Classifier(compile_pair(artifacts).model)(samples.x.astype(np.float32))
+    reference = Reference.of(samples.rain_now, samples.y)
+    climatology = np.full(len(samples), reference.climatology)
+    persistence = reference.persistence(samples.rain_now)
+    unknown = np.full(len(samples), np.nan)
+    verified = partial(
+        Verification,
+        y=samples.y,
+        climatology=climatology,
+        persistence=persistence,
+        day=samples.hour.astype("datetime64[D]"),
+    )
+    return {
+        "model": verified(
+            decision=rain, probability=unknown if probability is None else probability.astype(np.float64)
+        ),
+        "persistence": verified(decision=samples.rain_now, probability=persistence),
+        "climatology": verified(decision=climatology > 0.5, probability=climatology),
+    }

@@ -1,0 +1,1 @@
+"""Request parsing, adaptive batching and the BentoML application."""

@@ -1,0 +1,1 @@
+"""Training: observations, fitting, verification, export and the model card."""
