@@ -6,40 +6,41 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 
 import bentoml
 
 from weather.contract.names import CLASSIFIER, SCALER
 from weather.contract.variables import Forecast, WeatherVariables
-from weather.http.api_keys import ApiKeys, Keys
+from weather.http.api_keys import ApiKeys, BadKeys, Keys
 from weather.http.body_limits import BodyLimits
 from weather.http.draining import Draining
 from weather.http.problems import Problem
-from weather.http.settings import (
-    API_KEYS_FILE,
-    CONFIGURATION,
-    FORECAST_LOG_RATE,
-    LAME_DUCK_SECONDS,
-    LOG_FORMAT,
-    MAX_BATCH_SIZE,
-    MAX_LATENCY_MS,
-)
+from weather.http.settings import BadSetting, read_settings
 from weather.model.classifier import Classifier
 from weather.model.loading import NotServable, load
-from weather.pages.routes import pages
+from weather.pages.routes import create_app
 from weather.pages.served_model import ServedModel
 from weather.serving.batching import Observation, SingleForecast
 from weather.serving.bentoml_internals import LeanService
 from weather.serving.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
+from weather.serving.configuration import MAX_BATCH_SIZE, MAX_LATENCY_MS, configuration
 from weather.telemetry.forecast_log import ForecastLog
 from weather.telemetry.json_logs import configure
 from weather.telemetry.metrics import watch
 
-configure(LOG_FORMAT)
+try:
+    settings = read_settings()
+    keys = Keys(settings.api_keys_file) if settings.api_keys_file else None
+except (BadSetting, BadKeys) as reason:
+    sys.exit(f"The service can't start: {reason}")
+
+configure(settings.log_format)
 log = logging.getLogger("bentoml.weather")
+pages = create_app(keys_required=keys is not None)
 
 
-@bentoml.service(name="rain_forecast", service_class=LeanService, **CONFIGURATION)
+@bentoml.service(name="rain_forecast", service_class=LeanService, **configuration(settings))
 @bentoml.asgi_app(pages, path="/")
 class RainForecast:
     """Will it rain within the next hours? Seven surface observations in, a forecast out."""
@@ -54,7 +55,8 @@ class RainForecast:
             self.classifier = load(self.scaler, self.model)
         except NotServable as reason:
             log.error("Not ready, and will not be: %s", reason)
-        self.forecast_log = ForecastLog(FORECAST_LOG_RATE, str(self.model.tag)) if FORECAST_LOG_RATE else None
+        rate = settings.forecast_log_rate
+        self.forecast_log = ForecastLog(rate, str(self.model.tag)) if rate else None
         watch(self.classifier, self.scaler, self.model)
         pages.state.served = ServedModel(self.scaler, self.model, self.classifier is not None)
 
@@ -99,7 +101,7 @@ class RainForecast:
 
 
 # From the outermost to the innermost.
-RainForecast.add_asgi_middleware(Draining, seconds=LAME_DUCK_SECONDS)  # type: ignore[attr-defined]
-if API_KEYS_FILE:
-    RainForecast.add_asgi_middleware(ApiKeys, keys=Keys(API_KEYS_FILE))  # type: ignore[attr-defined]
+RainForecast.add_asgi_middleware(Draining, seconds=settings.lame_duck_seconds)  # type: ignore[attr-defined]
+if keys is not None:
+    RainForecast.add_asgi_middleware(ApiKeys, keys=keys)  # type: ignore[attr-defined]
 RainForecast.add_asgi_middleware(BodyLimits)  # type: ignore[attr-defined]

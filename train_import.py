@@ -12,7 +12,8 @@ from pathlib import Path
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 from weather.commands.output import DRIFT, EXIT_CODES, busy, put, run, say, stages
-from weather.http.openapi import VERSION
+from weather.contract.names import CARD_FILE
+from weather.contract.version import VERSION
 from weather.importing.artifacts import MODEL_FILE, SCALER_FILE, read
 
 NAME = "train_import.py"
@@ -32,7 +33,7 @@ def train(given: argparse.Namespace) -> None:
     chosen = ", ".join(f"{name} {value:g}" for name, value in manifest.hyperparameters.items())
     say(f"chosen: {chosen}")
     say("Brier skill against persistence {value:+.3f} ({low:+.3f} … {high:+.3f})".format(**skill))
-    card = str(given.out / pipeline.CARD_FILE)
+    card = str(given.out / CARD_FILE)
     put({"card": card, "manifest": manifest.model_dump()}, card, given.json)
 
 

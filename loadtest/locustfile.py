@@ -20,7 +20,7 @@ from locust.runners import WorkerRunner
 
 from loadtest.stations import OBSERVATIONS, RAINY, observation
 from loadtest.verdict import REFUSED, THRESHOLDS, thresholds, verdict
-from weather.contract.variables import FEATURES, WeatherVariables
+from weather.contract.variables import FEATURES, LABELS, WeatherVariables
 from weather.importing.artifacts import read
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
@@ -92,7 +92,7 @@ def fault(answer: object) -> str:
     if not isinstance(answer, dict) or answer.keys() != {"prediction", "probability"}:
         return f"not a forecast: {answer!r}"
     prediction, probability = answer["prediction"], answer["probability"]
-    if prediction not in ("Rain", "No_Rain"):
+    if prediction not in LABELS:
         return f"unknown prediction {prediction!r}"
     if probability is not None and not (type(probability) in (int, float) and 0 <= probability <= 1):
         return f"impossible probability {probability!r}"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.model import compiled_classifier
-from weather.contract.variables import Forecast, WeatherVariables
+from weather.contract.variables import LABELS, Forecast, WeatherVariables
 
 TUNED = {
     "workers": 1,
@@ -42,4 +42,4 @@ class Wrapper:
         """One row as a batch of one."""
         row = np.array([list(observation.values())], np.float32)
         ((rain, probability),) = await self.batching.to_async.classify(row)  # type: ignore[attr-defined]
-        return Forecast(prediction="Rain" if rain else "No_Rain", probability=float(probability))
+        return Forecast(prediction=LABELS[bool(rain)], probability=float(probability))

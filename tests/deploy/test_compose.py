@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from loadtest.serving import PROJECT
-from weather.http.settings import CONFIGURATION, ENDPOINTS
+from weather.http.limits import ENDPOINTS, REQUEST_TIMEOUT_SECONDS
 
 HAPROXY = (PROJECT / "deploy" / "compose" / "haproxy.cfg").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text())
@@ -28,11 +28,11 @@ def milliseconds(setting: str) -> float:
 
 
 def test_the_balancer_gives_a_replica_what_it_admits() -> None:
-    assert f" maxconn {ENDPOINTS['/predict'].most_in_flight} " in HAPROXY
+    assert f" maxconn {ENDPOINTS['/predict'].max_in_flight} " in HAPROXY
 
 
 def test_the_balancer_waits_longer_than_the_service() -> None:
-    assert milliseconds("timeout server") > 1000 * CONFIGURATION["traffic"]["timeout"]
+    assert milliseconds("timeout server") > 1000 * REQUEST_TIMEOUT_SECONDS
 
 
 def test_a_draining_replica_is_noticed_within_its_lame_duck_period(client: httpx.Client) -> None:
@@ -50,7 +50,7 @@ def test_requests_are_repeated_only_when_there_was_no_answer() -> None:
 
 def test_a_replica_has_the_time_to_drain_and_finish() -> None:
     grace = int(RAIN["stop_grace_period"].removesuffix("s"))
-    assert grace > LAME_DUCK_SECONDS + CONFIGURATION["traffic"]["timeout"]
+    assert grace > LAME_DUCK_SECONDS + REQUEST_TIMEOUT_SECONDS
     bentofile = yaml.safe_load((PROJECT / "bentofile.yaml").read_text())
     assert {"name": "WEATHER_LAME_DUCK_SECONDS", "value": str(LAME_DUCK_SECONDS)} in bentofile["envs"]
 

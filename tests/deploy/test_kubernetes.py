@@ -24,7 +24,10 @@ from bentoml._internal.container.generate import BENTO_UID_GID
 
 from loadtest.serving import PROJECT
 from tests.conftest import EXAMPLE
-from weather.http import api_keys, settings
+from weather.http import api_keys
+from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, REQUEST_TIMEOUT_SECONDS
+from weather.http.settings import Settings, read_settings
+from weather.serving.configuration import configuration
 
 Document = dict[str, Any]
 
@@ -220,7 +223,7 @@ def test_the_user_is_the_images(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_each_variable_is_one_that_somebody_reads(overlay: str) -> None:
-    ours = set(re.findall(r'"(WEATHER_\w+)"', (PROJECT / "weather" / "settings.py").read_text()))
+    ours = {str(field.validation_alias) for field in Settings.model_fields.values()}
     assert variables(overlay).keys() <= ours | {"BENTOML_HOME", "ORT_DISABLE_TELEMETRY"}
     assert variables(overlay)["ORT_DISABLE_TELEMETRY"] == "1"
 
@@ -247,9 +250,7 @@ def test_the_stop_fits_into_the_grace_period(overlay: str) -> None:
     readiness = container(overlay)["readinessProbe"]
     assert readiness["periodSeconds"] * readiness["failureThreshold"] < lame_duck
 
-    answer = (
-        settings.CONFIGURATION["traffic"]["timeout"] * 1.1
-    )  # weather/http/deadline.py: up to a tenth more
+    answer = REQUEST_TIMEOUT_SECONDS * 1.1  # weather/http/deadline.py: up to a tenth more
     grace = pod(overlay)["terminationGracePeriodSeconds"]
     assert lame_duck + answer + STOPPING_SECONDS < grace
     assert "lifecycle" not in container(overlay), "a preStop hook would wait a second time"
@@ -262,17 +263,14 @@ def test_a_slow_start_is_given_time_and_the_rollout_waits_longer_still(overlay: 
     assert patience >= 60
     assert deployment(overlay)["spec"]["progressDeadlineSeconds"] > patience
     # A request of 10 s is not a hang.
-    assert (
-        liveness["periodSeconds"] * liveness["failureThreshold"]
-        > settings.CONFIGURATION["traffic"]["timeout"]
-    )
+    assert liveness["periodSeconds"] * liveness["failureThreshold"] > REQUEST_TIMEOUT_SECONDS
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_resources_are_those_of_one_worker(overlay: str) -> None:
     resources = container(overlay)["resources"]
     requests, limits = resources["requests"], resources["limits"]
-    assert settings.CONFIGURATION["workers"] == 1
+    assert configuration(read_settings())["workers"] == 1
     assert quantity(requests["cpu"]) == quantity(limits["cpu"]) == 1
 
     readme = (PROJECT / "README.md").read_text()
@@ -283,8 +281,8 @@ def test_resources_are_those_of_one_worker(overlay: str) -> None:
     )
     under_load = float(dict(zip(titles, row, strict=True))[" MB "]) * 1e6
     (tmp,) = (volume["emptyDir"] for volume in pod(overlay)["volumes"] if "emptyDir" in volume)
-    bulk = settings.ENDPOINTS["/predict_batch"].most_in_flight * 30e6  # weather/http/settings.py
-    most = under_load + settings.MOST_ARRIVING_BYTES + bulk
+    bulk = ENDPOINTS["/predict_batch"].max_in_flight * 30e6  # weather/http/limits.py
+    most = under_load + MAX_BUFFERED_BYTES + bulk
     assert most < quantity(requests["memory"])
     assert most + quantity(tmp["sizeLimit"]) < quantity(limits["memory"])
 
@@ -453,7 +451,7 @@ def test_the_autoscaler_looks_at_figures_that_exist(client: httpx.Client) -> Non
     exported = client.get("/metrics").text
     assert f"# TYPE {name} gauge" in exported
     assert re.search(rf'^{name}{{endpoint="/predict",.*}} 0\.0$', exported, re.MULTILINE)
-    assert int(in_flight["pods"]["target"]["averageValue"]) < settings.ENDPOINTS["/predict"].most_in_flight
+    assert int(in_flight["pods"]["target"]["averageValue"]) < ENDPOINTS["/predict"].max_in_flight
 
     (rule,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)[0])["rules"]["custom"]
     assert rule["seriesQuery"].startswith(f"{name}{{")
@@ -528,7 +526,7 @@ def test_the_route_lets_the_api_and_its_pages_out_but_neither_metrics_nor_probes
         )
 
     assert not [path for path in ("/metrics", "/livez", "/readyz", "/schema.json") if routed(path)]
-    assert [path for path in settings.ENDPOINTS if not routed(path)] == []
+    assert [path for path in ENDPOINTS if not routed(path)] == []
     page = client.get("/docs").text
     parts = [f"/{part}" for part in re.findall(r'(?:src|href)="([^"]+)"', page)]
     assert parts

@@ -17,7 +17,7 @@ import pytest
 
 from loadtest.stations import observation
 from tests.conftest import EXAMPLE
-from weather.http.settings import MOST_HEAD_BYTES
+from weather.http.limits import MAX_HEADER_BYTES
 
 PATIENCE = 30.0
 """Seconds for an answer that must come."""
@@ -197,7 +197,7 @@ def test_pipelined_good_and_bad_requests_each_get_their_own_answer(url: str) -> 
         assert wire.quiet()
 
 
-@pytest.mark.parametrize("rest", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * MOST_HEAD_BYTES])
+@pytest.mark.parametrize("rest", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * MAX_HEADER_BYTES])
 def test_what_follows_good_requests_takes_none_of_their_answers(url: str, rest: bytes) -> None:
     with connected(url) as wire:
         wire.send(post() + post(b"{}") + rest)
@@ -225,10 +225,10 @@ def test_a_request_may_come_in_any_pieces(url: str, expected: dict[str, Any]) ->
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * MOST_HEAD_BYTES + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (MOST_HEAD_BYTES // 6 + 10) + b"\r\n",
-        b"GET /" + b"a" * MOST_HEAD_BYTES + b" HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nX: " + b"y" * MOST_HEAD_BYTES,
+        b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * MAX_HEADER_BYTES + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * (MAX_HEADER_BYTES // 6 + 10) + b"\r\n",
+        b"GET /" + b"a" * MAX_HEADER_BYTES + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * MAX_HEADER_BYTES,
     ],
     ids=["one line", "many lines", "path", "no end"],
 )
@@ -236,13 +236,13 @@ def test_a_request_may_come_in_any_pieces(url: str, expected: dict[str, Any]) ->
 def test_a_large_head_is_a_431(url: str, head: bytes, pieces: int) -> None:
     step = -(-len(head) // pieces)
     parts = [head[at : at + step] for at in range(0, len(head), step)]
-    assert refused(url, *parts, status=431) == f"the head is larger than {MOST_HEAD_BYTES:,} bytes"
+    assert refused(url, *parts, status=431) == f"the head is larger than {MAX_HEADER_BYTES:,} bytes"
 
 
 def test_a_head_that_just_fits_is_read_and_its_body_is_not_counted(
     url: str, expected: dict[str, Any]
 ) -> None:
-    fits = b"X: " + b"y" * (MOST_HEAD_BYTES - 1000) + b"\r\n"
+    fits = b"X: " + b"y" * (MAX_HEADER_BYTES - 1000) + b"\r\n"
     with connected(url) as wire:
         for _ in range(3):
             wire.send(post(GOOD + b" " * 10_000, fits))

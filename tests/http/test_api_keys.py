@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,25 +141,6 @@ def test_a_bad_file_is_refused_and_the_place_named(tmp_path: Path, text: str, re
     file.write_text(text)
     with pytest.raises(BadKeys, match=reason):
         Keys(file)
-
-
-def test_the_service_does_not_start_without_the_keys_it_is_told_to_want(
-    bentoml_home: Path, tmp_path: Path
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "import service"],
-        cwd=PROJECT,
-        env={
-            **os.environ,
-            "BENTOML_HOME": str(bentoml_home),
-            "WEATHER_API_KEYS_FILE": str(tmp_path / "none"),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode != 0
-    assert "can't be read" in done.stderr
 
 
 def test_a_name_that_would_not_fit_the_file_is_refused() -> None:

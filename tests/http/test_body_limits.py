@@ -12,8 +12,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from weather.http import body_limits
 from weather.http.body_limits import BodyLimits, check
+from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES
 from weather.http.problems import Problem
-from weather.http.settings import ENDPOINTS, MOST_ARRIVING_BYTES
 
 JSON = [(b"content-type", b"application/json")]
 GONE: Message = {"type": "http.disconnect"}
@@ -124,7 +124,7 @@ def test_a_body_by_its_length_is_a_413_before_any_of_it_is_read(path: str) -> No
             await client.sends(part(b"x", more=False))
         return await client.status()
 
-    most = ENDPOINTS[path].most_bytes
+    most = ENDPOINTS[path].max_bytes
     assert asyncio.run(ask(most)) == 204
     assert asyncio.run(ask(most + 1)) == 413
 
@@ -132,7 +132,7 @@ def test_a_body_by_its_length_is_a_413_before_any_of_it_is_read(path: str) -> No
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_a_body_without_a_length_is_counted_and_a_413_as_soon_as_it_is_too_large(path: str) -> None:
     async def ask() -> None:
-        most = ENDPOINTS[path].most_bytes
+        most = ENDPOINTS[path].max_bytes
         inside = Inside()
         app = BodyLimits(inside)
         fits = Client(app, path)
@@ -150,7 +150,7 @@ def test_a_body_without_a_length_is_counted_and_a_413_as_soon_as_it_is_too_large
 def test_more_bodies_arriving_than_there_is_memory_for_are_429s_until_there_is_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(body_limits, "MOST_ARRIVING_BYTES", 10)
+    monkeypatch.setattr(body_limits, "MAX_BUFFERED_BYTES", 10)
 
     async def ask() -> None:
         app = BodyLimits(Inside())
@@ -201,7 +201,7 @@ def test_a_request_that_is_cancelled_in_its_body_gives_its_bytes_back() -> None:
 
 
 def test_there_is_memory_for_some_of_the_largest_bodies() -> None:
-    assert max(endpoint.most_bytes for endpoint in ENDPOINTS.values()) * 8 <= MOST_ARRIVING_BYTES
+    assert max(endpoint.max_bytes for endpoint in ENDPOINTS.values()) * 8 <= MAX_BUFFERED_BYTES
 
 
 @pytest.mark.parametrize(

@@ -282,7 +282,7 @@ def test_an_offer_of_another_protocol_is_taken_out_of_heads_only() -> None:
 
 
 def test_a_head_has_its_time_and_then_the_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(protocol, "HEADER_TIMEOUT_SECONDS", 0.05)
 
     async def closes(*pieces: bytes) -> bool:
         visitor = Visit(free=99)

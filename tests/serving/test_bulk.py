@@ -14,7 +14,7 @@ import pytest
 from loadtest.stations import observation
 from tests.conftest import EXAMPLE
 from weather.contract.variables import FEATURES, MAX_ROWS
-from weather.http.settings import MOST_FAULTS
+from weather.http.limits import MAX_FAULTS
 from weather.model.classifier import Classifier
 from weather.serving import bulk
 
@@ -97,7 +97,7 @@ def test_bad_lines_are_named_by_index_and_field(client: httpx.Client) -> None:
 
 def test_the_list_of_faults_has_an_end(client: httpx.Client) -> None:
     faults = refused(client.post("/predict_batch", json={"observations": [{}] * 1000}))
-    assert len(faults) == MOST_FAULTS
+    assert len(faults) == MAX_FAULTS
 
 
 @pytest.mark.parametrize(

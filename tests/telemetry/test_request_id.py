@@ -19,7 +19,6 @@ from loadtest.serving import served
 from tests.conftest import EXAMPLE
 from weather.http.deadline import Deadline
 from weather.http.problems import unexpected_problem
-from weather.http.settings import choice, share
 from weather.telemetry.json_logs import JsonFormatter
 from weather.telemetry.request_id import RequestId
 
@@ -102,13 +101,3 @@ def test_an_exception_is_one_line_and_a_field() -> None:
     assert found["message"] == "failed: why"
     assert "RuntimeError: first\nsecond" in found["exception"]
     assert found["request_id"] is None
-
-
-def test_a_bad_setting_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEATHER_X", "yaml")
-    with pytest.raises(ValueError, match="give text or json"):
-        choice("WEATHER_X", "text", "json")
-    for bad in ("1.5", "-1", "nan", "much"):
-        monkeypatch.setenv("WEATHER_X", bad)
-        with pytest.raises(ValueError, match="from 0 to 1"):
-            share("WEATHER_X", default=0)

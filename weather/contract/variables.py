@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,16 @@ EXAMPLE: dict[str, Any] = {
     "pressure_millibars": 1016.5,
     "current_weather_condition": 1,
 }
-ANSWER: dict[str, Any] = {"prediction": "Rain", "probability": 0.83}
+
+ClassLabel = Literal["No_Rain", "Rain"]
+"""The words for the two classes: the negative class, then the positive one."""
+
+LABELS: tuple[ClassLabel, ClassLabel] = get_args(ClassLabel)
+"""``LABELS[decision]`` is the word for a decision, False or True."""
+
+NEGATIVE, POSITIVE = LABELS
+
+ANSWER: dict[str, Any] = {"prediction": POSITIVE, "probability": 0.83}
 
 
 class WeatherVariables(BaseModel):
@@ -99,7 +108,7 @@ class Forecast(BaseModel):
 
     model_config = ConfigDict(frozen=True, json_schema_extra={"example": ANSWER})
 
-    prediction: Literal["Rain", "No_Rain"] = Field(
+    prediction: ClassLabel = Field(
         description="the model's decision at its own threshold, which need not be 0.5"
     )
     probability: float | None = Field(

@@ -17,8 +17,8 @@ from time import monotonic
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from weather.http.limits import ENDPOINTS
 from weather.http.problems import Problem
-from weather.http.settings import ENDPOINTS
 from weather.telemetry.metrics import refused
 
 log = logging.getLogger("bentoml.weather")

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, Endpoint
 from weather.http.problems import Problem
-from weather.http.settings import ENDPOINTS, MOST_ARRIVING_BYTES, Endpoint
 from weather.telemetry.metrics import refused
 
 REASONS = {413: "too_large", 415: "media_type", 429: "arriving"}
@@ -53,13 +53,13 @@ class BodyLimits:
             while message["type"] == "http.request":
                 part = message.get("body", b"")
                 size += len(part)
-                if size > endpoint.most_bytes:
+                if size > endpoint.max_bytes:
                     raise too_large(endpoint)
                 if not message.get("more_body", False):
                     return {"type": "http.request", "body": b"".join([*parts, part]), "more_body": False}
                 parts.append(part)
                 self.arriving += len(part)
-                if self.arriving > MOST_ARRIVING_BYTES:
+                if self.arriving > MAX_BUFFERED_BYTES:
                     raise Problem(429)
                 message = await receive()
         finally:
@@ -81,13 +81,13 @@ def check(headers: Iterable[tuple[bytes, bytes]], endpoint: Endpoint) -> None:
             length = value
     if media_type.partition(b";")[0].strip().lower().decode("latin-1") not in endpoint.media_types:
         raise Problem(415, f"the Content-Type must be {' or '.join(endpoint.media_types)}")
-    if length and int(length) > endpoint.most_bytes:
+    if length and int(length) > endpoint.max_bytes:
         raise too_large(endpoint)
 
 
 def too_large(endpoint: Endpoint) -> Problem:
     """413."""
-    return Problem(413, f"the body is larger than {endpoint.most_bytes:,} bytes")
+    return Problem(413, f"the body is larger than {endpoint.max_bytes:,} bytes")
 
 
 def replay(body: Message, receive: Receive) -> Receive:

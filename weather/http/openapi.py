@@ -7,11 +7,9 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from weather.contract.variables import ANSWER, EXAMPLE, FEATURES, MAX_ROWS, Forecasts, Observations
+from weather.contract.version import VERSION
+from weather.http.limits import ENDPOINTS
 from weather.http.problems import RETRY_HEADERS, SENTENCES
-from weather.http.settings import ENDPOINTS
-
-VERSION = "1.0.0"
-"""The version of the request contract."""
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -173,7 +171,7 @@ def _post(summary: str, operation: str, body: dict[str, Any], answer: dict[str, 
     limits = ENDPOINTS[f"/{operation}"]
     sentences = {
         400: "the body breaks the contract; every fault is named",
-        413: f"the body is larger than {limits.most_bytes:,} bytes",
+        413: f"the body is larger than {limits.max_bytes:,} bytes",
         415: f"the body is not {' or '.join(limits.media_types)}",
     }
     return {

@@ -22,8 +22,8 @@ from starlette.types import Receive
 from uvicorn.lifespan.on import LifespanOn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from weather.http.limits import HEADER_TIMEOUT_SECONDS, MAX_HEADER_BYTES
 from weather.http.problems import Problem
-from weather.http.settings import HEAD_SECONDS, MOST_HEAD_BYTES
 from weather.telemetry.request_id import accepted_or_made
 
 POST = re.compile(rb"POST (/\w+) HTTP/1\.1\r\n")
@@ -103,7 +103,7 @@ class FrontDoor(HttpToolsProtocol):
             if self.head_timer is None:
                 self.await_head()
             self.head_bytes += len(data)
-            if self.head_bytes > MOST_HEAD_BYTES:
+            if self.head_bytes > MAX_HEADER_BYTES:
                 self.send(HEAD_TOO_LARGE)
 
     def one_request(self, data: bytes) -> bool:
@@ -143,7 +143,7 @@ class FrontDoor(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         # The pieces may have held more than this head; its own size is looked at only where it matters.
-        if self.head_bytes + self.last_piece > MOST_HEAD_BYTES and self.head_size() > MOST_HEAD_BYTES:
+        if self.head_bytes + self.last_piece > MAX_HEADER_BYTES and self.head_size() > MAX_HEADER_BYTES:
             self.fault = HEAD_TOO_LARGE
             raise ValueError(self.fault.error)  # for the parser, which then takes no more
         super().on_headers_complete()
@@ -154,9 +154,9 @@ class FrontDoor(HttpToolsProtocol):
         super().on_message_complete()
 
     def await_head(self) -> None:
-        """From now on a head has HEAD_SECONDS to come."""
+        """From now on a head has HEADER_TIMEOUT_SECONDS to come."""
         self.head_bytes = 0
-        self.head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        self.head_timer = self.loop.call_later(HEADER_TIMEOUT_SECONDS, self.transport.close)
 
     def head_done(self) -> None:
         """The head has come."""
@@ -204,7 +204,7 @@ def without_upgrade(data: bytes) -> bytes:
 
 
 NO_HTTP = Problem(400, "this is not an HTTP/1.1 request")
-HEAD_TOO_LARGE = Problem(431, f"the head is larger than {MOST_HEAD_BYTES:,} bytes")
+HEAD_TOO_LARGE = Problem(431, f"the head is larger than {MAX_HEADER_BYTES:,} bytes")
 
 REFUSAL_HEAD = head(Problem(429))
 REFUSAL_BODY = b"\r\n" + bytes(Problem(429).response().body)

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from weather.contract.variables import Forecast, WeatherVariables, as_rows
+from weather.contract.variables import LABELS, Forecast, WeatherVariables, as_rows
 
 INPUT = "observations"
 RAIN = "rain"
@@ -71,7 +71,7 @@ class Classifier:
     def forecast(self, observations: Sequence[WeatherVariables]) -> list[Forecast]:
         """One forecast for each observation, in order."""
         return [
-            Forecast(prediction="Rain" if wet else "No_Rain", probability=chance)
+            Forecast(prediction=LABELS[wet], probability=chance)
             for wet, chance in zip(*self.decide(as_rows(observations)), strict=True)
         ]
 

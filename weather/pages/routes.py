@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from weather.http.openapi import document
 from weather.http.problems import Problem
-from weather.http.settings import API_KEYS_FILE
 from weather.pages.assets import Asset
 from weather.pages.served_model import ServedModel
 
@@ -74,7 +73,7 @@ async def picture(request: Request) -> Response:
 
 async def openapi(request: Request) -> Response:
     """The contract for machines."""
-    return JSONResponse(document(keys=API_KEYS_FILE is not None))
+    return JSONResponse(document(keys=request.app.state.keys_required))
 
 
 def wants_page(request: Request) -> bool:
@@ -82,19 +81,23 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-pages = Starlette(
-    routes=[
-        Route("/", welcome),
-        # Swagger UI, with the assets that BentoML ships and none from elsewhere.
-        Route("/docs", DOCS.answer),
-        Route("/model", model),
-        Route("/model/picture", picture),
-        Route("/openapi.json", openapi),
-        # BentoML's own document knows neither ranges nor error statuses; one truth is enough.
-        Route("/docs.json", openapi),
-        *(Route(f"/static/{name}", file.answer) for name, file in FILES.items()),
-    ]
-)
-"""``service.py`` puts the ``ServedModel`` into ``pages.state.served`` when it has loaded the model."""
+ROUTES = [
+    Route("/", welcome),
+    # Swagger UI, with the assets that BentoML ships and none from elsewhere.
+    Route("/docs", DOCS.answer),
+    Route("/model", model),
+    Route("/model/picture", picture),
+    Route("/openapi.json", openapi),
+    # BentoML's own document has neither ranges nor error statuses: serve ours under its path too.
+    Route("/docs.json", openapi),
+    *(Route(f"/static/{name}", file.answer) for name, file in FILES.items()),
+]
 
-PAGE_PATHS = {route.path for route in pages.routes if isinstance(route, Route)}
+PAGE_PATHS = {route.path for route in ROUTES}
+
+
+def create_app(keys_required: bool) -> Starlette:
+    """The pages as an ASGI app; ``service.py`` sets ``state.served`` once it has loaded the model."""
+    app = Starlette(routes=ROUTES)
+    app.state.keys_required = keys_required
+    return app

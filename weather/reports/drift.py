@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kstwobign  # type: ignore[import-untyped]
 
-from weather.contract.variables import FEATURES, LIMITS
+from weather.contract.variables import FEATURES, LABELS, LIMITS, POSITIVE
 from weather.importing.artifacts import Artifacts, BadArtifact
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
@@ -144,9 +144,9 @@ def _record(line: bytes) -> dict[str, object]:
         if not low <= value <= high:
             raise ValueError(name)
     found["probability"] = chance = np.nan if raw["probability"] is None else float(raw["probability"])
-    if raw["prediction"] not in ("Rain", "No_Rain") or chance < 0 or chance > 1:
+    if raw["prediction"] not in LABELS or chance < 0 or chance > 1:
         raise ValueError("prediction")
-    found["rain"] = raw["prediction"] == "Rain"
+    found["rain"] = raw["prediction"] == POSITIVE
     found["time"] = pd.to_datetime(raw["timestamp"], utc=True)
     found["model"] = str(raw["model"])
     return found

@@ -39,8 +39,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weather.http.admission import Admission
 from weather.http.deadline import Deadline
+from weather.http.limits import ENDPOINTS
 from weather.http.problems import Problem, http_problem, unexpected_problem
-from weather.http.settings import ENDPOINTS
 from weather.pages.routes import PAGE_PATHS
 from weather.serving.workers import missing
 from weather.telemetry.metrics import Observed, families, notebook, observe, refused
@@ -66,7 +66,7 @@ class LeanApp(ServiceAppFactory):  # type: ignore[misc]
         self.traffic: Traffic | None = None
         workers = BentoMLContainer.config.services.get()[service.name]["workers"] or 1
         self.workers = int(system_resources()["cpu"]) if workers == "cpu_count" else int(workers)
-        self.most = {path: endpoint.most_in_flight for path, endpoint in ENDPOINTS.items()}
+        self.most = {path: endpoint.max_in_flight for path, endpoint in ENDPOINTS.items()}
         if self.max_concurrency:
             self.most["/predict"] = self.max_concurrency
 

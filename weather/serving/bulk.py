@@ -23,6 +23,7 @@ from starlette.responses import Response
 from weather.contract.faults import Fault, faults
 from weather.contract.variables import (
     FEATURES,
+    LABELS,
     LIMITS,
     MAX_ROWS,
     Forecasts,
@@ -30,8 +31,8 @@ from weather.contract.variables import (
     WeatherVariables,
     as_rows,
 )
+from weather.http.limits import MAX_FAULTS
 from weather.http.problems import Problem, refusal
-from weather.http.settings import MOST_FAULTS
 from weather.model.classifier import Classifier
 from weather.serving.bentoml_internals import IODescriptor
 
@@ -87,7 +88,7 @@ class BulkObservations(Observations, IODescriptor):  # type: ignore[misc]
         """Parse all rows.
 
         Raises:
-            Problem: 400, with the index and field of every fault, up to MOST_FAULTS of them.
+            Problem: 400, with the index and field of every fault, up to MAX_FAULTS of them.
         """
         body = await request.body()
         media_type = request.headers["content-type"].partition(";")[0].strip().lower()
@@ -101,7 +102,7 @@ class BulkForecasts(Forecasts, IODescriptor):  # type: ignore[misc]
     @classmethod
     async def to_http_response(cls, obj: Answers, _: object) -> Response:
         """Written directly: 10,000 models and their serialising would take three times as long."""
-        labels = ("Rain" if wet else "No_Rain" for wet in obj.rain)
+        labels = (LABELS[wet] for wet in obj.rain)
         if obj.media_type == CSV:
             lines = [
                 f"{label},{'' if p is None else p}" for label, p in zip(labels, obj.chances, strict=True)
@@ -137,11 +138,11 @@ async def parse_json(body: bytes) -> NDArray[np.float32]:
             parts.append(as_rows(_records.validate_python(records[part])))
         except ValidationError:
             found += json_faults(records[part], part.start)
-            if len(found) >= MOST_FAULTS:
+            if len(found) >= MAX_FAULTS:
                 break
         await asyncio.sleep(0)
     if found:
-        raise refusal(found[:MOST_FAULTS])
+        raise refusal(found[:MAX_FAULTS])
     return np.concatenate(parts)
 
 
@@ -179,7 +180,7 @@ async def parse_csv(body: bytes) -> NDArray[np.float32]:
         rows = rows[:, order]
         if ((rows >= LOW) & (rows <= HIGH)).all():
             return rows.astype(np.float32)
-    raise refusal(list(islice(csv_faults(lines, order), MOST_FAULTS)) or [NO_TABLE])
+    raise refusal(list(islice(csv_faults(lines, order), MAX_FAULTS)) or [NO_TABLE])
 
 
 def csv_faults(lines: str, order: list[int]) -> Iterator[Fault]:

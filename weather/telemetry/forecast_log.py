@@ -15,7 +15,7 @@ import bentoml
 import numpy as np
 from numpy.typing import NDArray
 
-from weather.contract.variables import FEATURES, Forecast, WeatherVariables, as_rows
+from weather.contract.variables import FEATURES, LABELS, Forecast, WeatherVariables, as_rows
 
 NAME = "rain_forecast"
 CHUNK = 64
@@ -59,7 +59,7 @@ class ForecastLog:
         """Log a bulk request, in chunks."""
         for first in range(0, len(rows), CHUNK):
             part = slice(first, first + CHUNK)
-            labels = ["Rain" if wet else "No_Rain" for wet in rain[part]]
+            labels = [LABELS[wet] for wet in rain[part]]
             self.write(rows[part], labels, chances[part])
             await asyncio.sleep(0)
 

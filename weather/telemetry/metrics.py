@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weather.contract.variables import FEATURES
+from weather.contract.variables import FEATURES, NEGATIVE, POSITIVE
 
 if TYPE_CHECKING:  # a second of import that making an API key needn't wait for
     from bentoml import Model
@@ -157,8 +157,8 @@ class BatchMetrics:
         family = families()
         self.seconds = Observed(family["compute_seconds"])
         self.probability = family["probability"]
-        self.rain = family["forecasts"].labels("Rain")
-        self.dry = family["forecasts"].labels("No_Rain")
+        self.rain = family["forecasts"].labels(POSITIVE)
+        self.dry = family["forecasts"].labels(NEGATIVE)
         ranges = {feature["name"]: feature for feature in manifest.get("features", ())}
         # Without a manifest (the old system's artifacts) the range is not known: nothing is outside.
         self.low = np.array([ranges[n]["minimum"] if ranges else -np.inf for n in FEATURES], np.float32)

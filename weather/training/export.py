@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from weather.contract.variables import FEATURES, LIMITS, UNITS
+from weather.contract.variables import FEATURES, LABELS, LIMITS, UNITS
 from weather.importing.artifacts import (
     MANIFEST_FILE,
     MODEL_FILE,
@@ -108,7 +108,7 @@ def golden_rows(model: Model, test: Samples, wanted: int = 12) -> list[GoldenRow
     return [
         GoldenRow(
             observation=dict(zip(FEATURES, x[i].tolist(), strict=True)),
-            prediction="Rain" if p[i] > model.threshold else "No_Rain",
+            prediction=LABELS[bool(p[i] > model.threshold)],
             probability=round(float(p[i]), 6),
         )
         for i in dict.fromkeys(picked.tolist())

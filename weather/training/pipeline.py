@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from weather.commands.output import Stage
+from weather.contract.names import CARD_FILE
 from weather.importing.artifacts import Manifest
 from weather.training import export, fitting, model_card, observations
 from weather.training.observations import Observations, Samples
 
 HORIZONS = (1, 2, 4, 8)
-CARD_FILE = "MODEL_CARD.md"
 
 
 def train(observed: Observations, samples: Samples, horizon: int, out: Path, stage: Stage) -> Manifest:
