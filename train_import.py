@@ -12,9 +12,9 @@ from pathlib import Path
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 from weather.commands.output import DRIFT, EXIT_CODES, busy, put, run, say, stages
-from weather.contract.names import CARD_FILE
+from weather.contract.names import CARD_FILE, MODEL_FILE, SCALER_FILE
 from weather.contract.version import VERSION
-from weather.importing.artifacts import MODEL_FILE, SCALER_FILE, read
+from weather.importing.artifacts import read
 
 NAME = "train_import.py"
 ARTIFACTS = Path(__file__).parent / "artifacts"

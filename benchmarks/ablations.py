@@ -11,8 +11,9 @@ from starlette.middleware import Middleware
 
 import service
 from benchmarks.peers.model import ARTIFACTS
+from weather.contract.names import MODEL_FILE, SCALER_FILE
 from weather.importing import compiler
-from weather.importing.artifacts import MODEL_FILE, SCALER_FILE, read
+from weather.importing.artifacts import read
 from weather.model.classifier import Classifier
 from weather.serving import bentoml_internals
 from weather.serving.batching import Observation, SingleForecast

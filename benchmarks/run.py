@@ -29,7 +29,8 @@ from benchmarks.peers.model import ARTIFACTS
 from benchmarks.servers import ABLATIONS, MLSERVER, OURS, PEERS, PROJECT, TUNED, Server, environment_of
 from loadtest.serving import free_port, stop
 from loadtest.stations import observation
-from weather.importing.artifacts import MODEL_FILE, SCALER_FILE, read
+from weather.contract.names import MODEL_FILE, SCALER_FILE
+from weather.importing.artifacts import read
 from weather.importing.compiler import compile_pair
 
 SERVER_CORE, CLIENT_CORE = "0", "1"

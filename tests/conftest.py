@@ -16,8 +16,9 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 
 from loadtest.serving import PROJECT, served
 from tests import old_system
+from weather.contract.manifest import Manifest
 from weather.contract.variables import EXAMPLE as EXAMPLE
-from weather.importing.artifacts import Artifacts, Manifest, read
+from weather.importing.artifacts import Artifacts, read
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
 

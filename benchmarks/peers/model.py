@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
-from weather.importing.artifacts import MODEL_FILE, SCALER_FILE, read
+from weather.contract.names import MODEL_FILE, SCALER_FILE
+from weather.importing.artifacts import read
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
 

@@ -22,8 +22,8 @@ from loadtest.serving import PROJECT
 from tests import old_system
 from tests.conftest import EXAMPLE, MODEL, SCALER, run_cli
 from weather.commands.output import EXIT_CODES
+from weather.contract.manifest import Manifest
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import Manifest
 
 
 @pytest.fixture(scope="module")

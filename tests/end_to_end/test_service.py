@@ -16,8 +16,8 @@ from loadtest.serving import served
 from loadtest.stations import observation
 from tests import old_system
 from tests.conftest import EXAMPLE, run_cli
+from weather.contract.manifest import Manifest
 from weather.contract.variables import FEATURES, LIMITS, WeatherVariables
-from weather.importing.artifacts import Manifest
 from weather.model.classifier import Classifier
 
 

@@ -25,7 +25,7 @@ def pair(model: bytes, scaler: Scaler = OLD_SCALER) -> Artifacts:
     return Artifacts(scaler, model, None)
 
 
-def original(model: bytes, scaler: Scaler, rows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+def original(model: bytes, scaler: Scaler, rows: NDArray[np.float64]) -> list[NDArray[np.float32]]:
     session = onnxruntime.InferenceSession(model)
     answers: list[NDArray[np.float32]] = session.run(
         None, {session.get_inputs()[0].name: scaler.transform(rows).astype(np.float32)}
@@ -33,8 +33,8 @@ def original(model: bytes, scaler: Scaler, rows: NDArray[np.float32]) -> list[ND
     return answers
 
 
-def weather_rows(n: int = 2000) -> NDArray[np.float32]:
-    return np.random.default_rng(5).normal(old_system.MEAN, old_system.SCALE, size=(n, 7)).astype(np.float32)
+def weather_rows(n: int = 2000) -> NDArray[np.float64]:
+    return np.random.default_rng(5).normal(old_system.MEAN, old_system.SCALE, size=(n, 7))
 
 
 @pytest.mark.parametrize("kernel", ["RBF", "LINEAR"])
@@ -96,13 +96,13 @@ def test_far_out_inputs_and_an_uncentred_scaler_lose_no_precision() -> None:
     model = old_system.svm(offset=1000.0)
     compiled = compile_pair(pair(model, raw))
     assert "matrix products" in compiled.notes[0]
-    rows = np.random.default_rng(6).normal(1000, 1, size=(500, 7)).astype(np.float32)
+    rows = np.random.default_rng(6).normal(1000, 1, size=(500, 7))
     label, score = original(model, raw, rows)
     rain, _ = Classifier(compiled.model)(rows)
     clear = np.abs(score[:, 1]) > 1e-3
     assert (rain == (label > 0.5))[clear].all()
     assert len(set(label.tolist())) == 2
-    far = np.full((1, 7), 1e6, np.float32)
+    far = np.full((1, 7), 1e6)
     assert Classifier(compiled.model)(far)[0] == (original(model, raw, far)[0] > 0.5)
 
 

@@ -57,7 +57,7 @@ def test_noise_below_the_instruments_resolution_changes_little(classifier: Class
 
 def test_the_committed_files_have_skill_on_the_blocks_they_never_saw(classifier: Classifier) -> None:
     dealt = roles(samples(new_york_2013(), 4), FOLDS - 1)
-    rain, probability = classifier(dealt.test.x.astype(np.float32))
+    rain, probability = classifier(dealt.test.x)
     assert probability is not None
     reference = Reference.of(dealt.seen.rain_now, dealt.seen.y)
     scores = Verification(

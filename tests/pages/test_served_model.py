@@ -11,9 +11,9 @@ import pytest
 
 from loadtest.serving import served
 from tests.conftest import EXAMPLE, MODEL
+from weather.contract.manifest import Manifest
 from weather.contract.names import CARD_FILE
 from weather.contract.variables import FEATURES, LIMITS, UNITS
-from weather.importing.artifacts import Manifest
 from weather.pages.served_model import render
 
 PAGE = {"Accept": "text/html"}

@@ -13,8 +13,8 @@ from scipy.stats import ks_2samp  # type: ignore[import-untyped]
 from loadtest.run import logging_to
 from loadtest.serving import served
 from tests.conftest import run_cli
+from weather.contract.manifest import Manifest
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import Manifest
 from weather.reports.drift import boundaries, kolmogorov_smirnov, psi, shift
 from weather.training import observations
 

@@ -144,7 +144,7 @@ def test_csv_is_for_bulk_only(client: httpx.Client) -> None:
 
 def test_other_work_gets_its_turn_between_chunks(classifier: Classifier) -> None:
     """Counts turns, not time: while 6,400 rows are classified, another task runs 100 times."""
-    rows = np.tile(np.array([[EXAMPLE[n] for n in FEATURES]], np.float32), (6400, 1))
+    rows = np.tile(np.array([[EXAMPLE[n] for n in FEATURES]]), (6400, 1))
 
     async def turns() -> int:
         work = asyncio.create_task(bulk.answer(classifier, bulk.Bulk(rows, bulk.JSON)))

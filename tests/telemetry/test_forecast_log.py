@@ -23,8 +23,11 @@ def test_the_log_has_the_schema_and_nothing_else(bentoml_home: Path, tmp_path: P
     with served(bentoml_home, env=logging_to(tmp_path)) as url:
         headers = {"X-Request-ID": "who-asked", "User-Agent": "someone"}
         answer = httpx.post(f"{url}/predict", json=EXAMPLE, headers=headers).json()
+        exact = {**EXAMPLE, "pressure_millibars": 1016.123456789}
+        httpx.post(f"{url}/predict", json=exact)
         bulk = httpx.post(f"{url}/predict_batch", json={"observations": OBSERVATIONS}).json()
     found = lines(tmp_path)
+    assert found.pop(1)["pressure_millibars"] == exact["pressure_millibars"], "as it was sent"
     assert len(found) == 1 + len(OBSERVATIONS)
     for line, record, forecast in zip(
         found, [EXAMPLE, *OBSERVATIONS], [answer, *bulk["forecasts"]], strict=True

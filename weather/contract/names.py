@@ -1,4 +1,8 @@
-"""The names under which scaler and classifier live in the BentoML model store."""
+"""The names of the artifacts' files, and those under which they live in the BentoML model store."""
+
+SCALER_FILE = "model-scaler.pkl"
+MODEL_FILE = "svc.onnx"
+MANIFEST_FILE = "manifest.json"
 
 SCALER = "weather-scaler"
 CLASSIFIER = "weather-classifier"

@@ -153,9 +153,9 @@ UNITS: dict[str, str] = {name: _unit(name) for name in FEATURES}
 """The unit of each feature; ``1`` for a dimensionless one."""
 
 
-def as_rows(observations: Sequence[WeatherVariables]) -> NDArray[np.float32]:
-    """float32[n, 7], in the order of FEATURES."""
-    return np.array([_values(o) for o in observations], np.float32)
+def as_rows(observations: Sequence[WeatherVariables]) -> NDArray[np.float64]:
+    """float64[n, 7], in the order of FEATURES."""
+    return np.array([_values(o) for o in observations], np.float64)
 
 
 _values = attrgetter(*FEATURES)

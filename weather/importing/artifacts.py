@@ -18,14 +18,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from weather.contract.manifest import Manifest
+from weather.contract.names import MANIFEST_FILE
 from weather.contract.variables import FEATURES
 from weather.importing.card_files import NO_CARD, Card, read_card
-
-SCALER_FILE = "model-scaler.pkl"
-MODEL_FILE = "svc.onnx"
-MANIFEST_FILE = "manifest.json"
 
 LARGEST_PICKLE = 1 << 20
 LARGEST_MODEL = 64 << 20
@@ -109,42 +107,6 @@ class Scaler:
         """The inverse of ``to_json``."""
         state = json.loads(text)
         return Scaler(np.array(state["mean"]), np.array(state["scale"]))
-
-
-class Feature(BaseModel):
-    """One input: its unit and the range it had in training."""
-
-    model_config = ConfigDict(frozen=True)
-    name: str
-    unit: str
-    minimum: float
-    maximum: float
-
-
-class GoldenRow(BaseModel):
-    """A real observation and the answer the model gave it when it was trained."""
-
-    model_config = ConfigDict(frozen=True)
-    observation: dict[str, float]
-    prediction: str
-    probability: float
-
-
-class Manifest(BaseModel):
-    """What is known of a pair of artifacts beyond the files themselves."""
-
-    model_config = ConfigDict(frozen=True)
-    name: str
-    horizon_hours: int
-    threshold: float
-    features: list[Feature]
-    data: dict[str, Any]
-    split: dict[str, Any]
-    hyperparameters: dict[str, float]
-    metrics: dict[str, Any]
-    sha256: dict[str, str]
-    versions: dict[str, str]
-    golden: list[GoldenRow]
 
 
 @dataclass(frozen=True)

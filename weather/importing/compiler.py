@@ -76,8 +76,8 @@ def compile_pair(artifacts: Artifacts) -> Compiled:
     raise BadArtifact(f"the model can't be joined to its scaler: {complaint}")
 
 
-def probe_rows(artifacts: Artifacts) -> NDArray[np.float32]:
-    """float32[n, 7]: the rows of the self-check, from the training range and the contract's edges.
+def probe_rows(artifacts: Artifacts) -> NDArray[np.float64]:
+    """float64[n, 7]: the rows of the self-check, from the training range and the contract's edges.
 
     Without a manifest the training range is taken to be the scaler's mean +- 4 scales.
     """
@@ -94,7 +94,7 @@ def probe_rows(artifacts: Artifacts) -> NDArray[np.float32]:
     middle = np.clip(artifacts.scaler.mean, *limits.T)
     edges = np.repeat(middle[None], 2 * len(FEATURES), axis=0)
     edges[np.arange(len(edges)), np.arange(len(edges)) // 2] = limits.ravel()
-    return np.concatenate([inside, edges, limits.T]).astype(np.float32)
+    return np.concatenate([inside, edges, limits.T])
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _parsed(content: bytes) -> onnx.ModelProto:
     return compose.add_prefix(model, "model/")
 
 
-def _original_answers(model: onnx.ModelProto, scaler: Scaler, probe: NDArray[np.float32]) -> _Answers:
+def _original_answers(model: onnx.ModelProto, scaler: Scaler, probe: NDArray[np.float64]) -> _Answers:
     """Scaled by NumPy in float64, classified by ONNX Runtime on the graph as it came."""
     scaled = scaler.transform(probe).astype(np.float32)
     try:
@@ -192,7 +192,7 @@ def _original_answers(model: onnx.ModelProto, scaler: Scaler, probe: NDArray[np.
     return _Answers(rain, score, 0.0, False, tolerance)
 
 
-def _difference(classifier: Classifier, probe: NDArray[np.float32], expected: _Answers) -> str:
+def _difference(classifier: Classifier, probe: NDArray[np.float64], expected: _Answers) -> str:
     """In what a joined graph disagrees with the original; empty when in nothing."""
     rain, score = classifier(probe)
     clear = np.ones(len(probe), bool)

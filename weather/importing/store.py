@@ -9,8 +9,17 @@ from pathlib import Path
 import bentoml
 from bentoml.exceptions import NotFound
 
-from weather.contract.names import CARD_FOLDER, CLASSIFIER, COMPILED_FILE, SCALER, SCALER_JSON
-from weather.importing.artifacts import MANIFEST_FILE, MODEL_FILE, Artifacts, Manifest, sha256
+from weather.contract.manifest import Manifest
+from weather.contract.names import (
+    CARD_FOLDER,
+    CLASSIFIER,
+    COMPILED_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    SCALER,
+    SCALER_JSON,
+)
+from weather.importing.artifacts import Artifacts, sha256
 from weather.importing.compiler import Compiled, compile_pair
 
 

@@ -20,6 +20,12 @@ CHUNK = 256
 """Rows computed at once: the kernel matrix of 4,096 rows would be 100 MB and twice as slow a row."""
 
 
+DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
+"""What a compiled graph computes its first step in. Trees need float64: a float32 observation can
+land on the other side of a threshold once it is scaled.
+"""
+
+
 def session(model: bytes) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session of one thread: a worker has one core, and more threads on it only
     take turns.
@@ -37,6 +43,7 @@ class Classifier:
     def __init__(self, model: bytes) -> None:
         self._session = session(model)
         self._outputs = [output.name for output in self._session.get_outputs()]
+        self._dtype = DTYPES[self._session.get_inputs()[0].type]
         self.count: Callable[..., None] | None = None  # see metrics.BatchMetrics
 
     @property
@@ -44,12 +51,13 @@ class Classifier:
         """Whether the model carries a calibrated probability."""
         return PROBABILITY in self._outputs
 
-    def __call__(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
+    def __call__(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
         """Forecast n hours.
 
-        ``rows`` is float32[n, 7] in the contract's units and order, unscaled. Returns the
+        ``rows`` is float64[n, 7] in the contract's units and order, unscaled. Returns the
         decision, bool[n], and the probability of rain, float32[n], or None if uncalibrated.
         """
+        rows = rows.astype(self._dtype, copy=False)
         if len(rows) <= CHUNK:
             answers = self._session.run(self._outputs, {INPUT: rows})
         else:
@@ -58,7 +66,7 @@ class Classifier:
             answers = [np.concatenate(part) for part in zip(*parts, strict=True)]
         return answers[0], answers[1] if len(answers) > 1 else None
 
-    def decide(self, rows: NDArray[np.float32]) -> tuple[list[bool], list[float] | list[None]]:
+    def decide(self, rows: NDArray[np.float64]) -> tuple[list[bool], list[float] | list[None]]:
         """As ``__call__``, in Python's own types: decisions, and probabilities to six decimals."""
         start = perf_counter()
         rain, probability = self(rows)

@@ -218,7 +218,7 @@ def calibrate(log: Log, outcomes: Path) -> Calibration:
         if "hour" in keys:
             came["hour"] = pd.to_datetime(came["hour"], utc=True).dt.floor("h")
         for name in keys:
-            if name != "hour":  # the service computes in float32
+            if name != "hour":  # other tools write fewer digits
                 came[name] = came[name].astype(float).round(3)
                 mine[name] = mine[name].round(3)
     except (ValueError, TypeError) as error:
@@ -291,7 +291,7 @@ def beside_training(
     samples = samples_of(observed, known.horizon_hours)
     seen = samples.where(samples.fold != known.split["test_fold"])
     unseen = samples.where(samples.fold == known.split["test_fold"])
-    rain, probability = Classifier(compile_pair(artifacts).model)(unseen.x.astype(np.float32))
+    rain, probability = Classifier(compile_pair(artifacts).model)(unseen.x)
     chances = None if probability is None else probability.astype(np.float64)
     log = read_log(logs)
     name = f"{len(seen):,} hours of training: {observed.name}"

@@ -28,7 +28,7 @@ def horizon_of(artifacts: Artifacts, given: int | None) -> int:
 
 def evaluate(artifacts: Artifacts, samples: Samples) -> dict[str, Verification]:
     """Any artifacts on labelled hours, beside persistence and climatology of these very hours."""
-    rain, probability = Classifier(compile_pair(artifacts).model)(samples.x.astype(np.float32))
+    rain, probability = Classifier(compile_pair(artifacts).model)(samples.x)
     reference = Reference.of(samples.rain_now, samples.y)
     climatology = np.full(len(samples), reference.climatology)
     persistence = reference.persistence(samples.rain_now)

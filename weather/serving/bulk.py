@@ -51,9 +51,9 @@ _records = TypeAdapter(list[WeatherVariables])
 
 @dataclass(frozen=True)
 class Bulk:
-    """n observations, float32[n, 7] in the contract's order, and the form they came in."""
+    """n observations, float64[n, 7] in the contract's order, and the form they came in."""
 
-    rows: NDArray[np.float32]
+    rows: NDArray[np.float64]
     media_type: str
 
 
@@ -115,8 +115,8 @@ class BulkForecasts(Forecasts, IODescriptor):  # type: ignore[misc]
         return Response('{"forecasts":[' + ",".join(items) + "]}", media_type=JSON)
 
 
-async def parse_json(body: bytes) -> NDArray[np.float32]:
-    """float32[n, 7] from ``{"observations": [{…}, …]}``.
+async def parse_json(body: bytes) -> NDArray[np.float64]:
+    """float64[n, 7] from ``{"observations": [{…}, …]}``.
 
     Raises:
         Problem: 400, see BulkObservations.
@@ -155,8 +155,8 @@ def json_faults(records: list[object], first: int) -> Iterator[Fault]:
             yield from faults(error, "observations", index)
 
 
-async def parse_csv(body: bytes) -> NDArray[np.float32]:
-    """float32[n, 7] from a header of the seven field names, in any order, and a line an hour.
+async def parse_csv(body: bytes) -> NDArray[np.float64]:
+    """float64[n, 7] from a header of the seven field names, in any order, and a line an hour.
 
     Raises:
         Problem: 400, see BulkObservations; ``loc`` counts data lines from 0.
@@ -179,7 +179,7 @@ async def parse_csv(body: bytes) -> NDArray[np.float32]:
     if rows.shape[1] == len(FEATURES):
         rows = rows[:, order]
         if ((rows >= LOW) & (rows <= HIGH)).all():
-            return rows.astype(np.float32)
+            return rows
     raise refusal(list(islice(csv_faults(lines, order), MAX_FAULTS)) or [NO_TABLE])
 
 

@@ -54,7 +54,7 @@ class ForecastLog:
         )
 
     async def bulk(
-        self, rows: NDArray[np.float32], rain: Sequence[bool], chances: Sequence[float | None]
+        self, rows: NDArray[np.float64], rain: Sequence[bool], chances: Sequence[float | None]
     ) -> None:
         """Log a bulk request, in chunks."""
         for first in range(0, len(rows), CHUNK):
@@ -64,7 +64,7 @@ class ForecastLog:
             await asyncio.sleep(0)
 
     def write(
-        self, rows: NDArray[np.float32], labels: Sequence[str], chances: Sequence[float | None]
+        self, rows: NDArray[np.float64], labels: Sequence[str], chances: Sequence[float | None]
     ) -> None:
         """Draw the sample and hand it to the monitor; a forecast never fails because of its log."""
         if not self.rate:
@@ -72,9 +72,10 @@ class ForecastLog:
         drawn: list[int] = np.flatnonzero(self.random.random(len(rows)) < self.rate).tolist()
         if not drawn:
             return
-        # float32 0.83 is 0.829999983…; rounded it is what the client sent, to six digits.
-        values = [[float(f"{value:.6g}") for value in row] for row in rows[drawn].tolist()]
-        records = [(*row, chances[i], labels[i], self.model) for row, i in zip(values, drawn, strict=True)]
+        records = [
+            (*row, chances[i], labels[i], self.model)
+            for row, i in zip(rows[drawn].tolist(), drawn, strict=True)
+        ]
         try:
             with bentoml.monitor(NAME) as monitor:
                 for column, (name, role, kind) in zip(zip(*records, strict=True), SCHEMA, strict=True):

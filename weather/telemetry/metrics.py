@@ -153,7 +153,7 @@ class BatchMetrics:
     """Counts the batches of one classifier."""
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
-        self.batches: list[tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32] | None]] = []
+        self.batches: list[tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float32] | None]] = []
         family = families()
         self.seconds = Observed(family["compute_seconds"])
         self.probability = family["probability"]
@@ -161,19 +161,19 @@ class BatchMetrics:
         self.dry = family["forecasts"].labels(NEGATIVE)
         ranges = {feature["name"]: feature for feature in manifest.get("features", ())}
         # Without a manifest (the old system's artifacts) the range is not known: nothing is outside.
-        self.low = np.array([ranges[n]["minimum"] if ranges else -np.inf for n in FEATURES], np.float32)
-        self.high = np.array([ranges[n]["maximum"] if ranges else np.inf for n in FEATURES], np.float32)
+        self.low = np.array([ranges[n]["minimum"] if ranges else -np.inf for n in FEATURES])
+        self.high = np.array([ranges[n]["maximum"] if ranges else np.inf for n in FEATURES])
         self.outside = [family["inputs_out_of_range"].labels(name) for name in FEATURES] if ranges else []
         notebook.writers.append(self.write)
 
     def __call__(
         self,
-        rows: NDArray[np.float32],
+        rows: NDArray[np.float64],
         rain: NDArray[np.bool_],
         probability: NDArray[np.float32] | None,
         seconds: float,
     ) -> None:
-        """Note one batch: float32[n, 7], bool[n], float32[n] or None, seconds of computing."""
+        """Note one batch: float64[n, 7], bool[n], float32[n] or None, seconds of computing."""
         self.batches.append((rows, rain, probability))
         self.seconds(seconds)
 

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from weather.importing.artifacts import Manifest
+from weather.contract.manifest import Manifest
 from weather.training.observations import LONGEST_GAP_HOURS, Observations, Samples
 from weather.training.verification import FORMULAS, Verification, reliability
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from weather.commands.output import Stage
+from weather.contract.manifest import Manifest
 from weather.contract.names import CARD_FILE
-from weather.importing.artifacts import Manifest
 from weather.training import export, fitting, model_card, observations
 from weather.training.observations import Observations, Samples
 
