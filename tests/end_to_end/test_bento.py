@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from loadtest.serving import PROJECT, served
 from loadtest.stations import observation
-from tests.conftest import run_cli
+from tests.fixtures import pair
 
 
 def bentoml(*arguments: str, home: Path, cwd: Path) -> str:
@@ -27,9 +28,10 @@ def bentoml(*arguments: str, home: Path, cwd: Path) -> str:
     return done.stdout
 
 
-def test_a_bento_holds_both_models_and_serves_the_same_from_a_clean_home(tmp_path: Path, url: str) -> None:
-    builder, elsewhere = tmp_path / "builder", tmp_path / "elsewhere"
-    assert run_cli("import", home=builder).returncode == 0
+def test_a_bento_holds_both_models_and_serves_the_same_from_a_clean_home(
+    bentoml_home: Path, tmp_path: Path, url: str
+) -> None:
+    builder, elsewhere = shutil.copytree(bentoml_home, tmp_path / "builder"), tmp_path / "elsewhere"
     tag = bentoml("build", "--output", "tag", home=builder, cwd=PROJECT).strip().split(":", 1)[1]
     exported = tmp_path / "rain.bento"
     bentoml("export", tag, str(exported), home=builder, cwd=tmp_path)
@@ -40,7 +42,7 @@ def test_a_bento_holds_both_models_and_serves_the_same_from_a_clean_home(tmp_pat
 
     records = [observation() for _ in range(20)]
     with served(elsewhere, what=tag, cwd=tmp_path) as other:
-        for path in ("/model/picture?name=reliability.svg", "/", "/static/page.js"):
+        for path in (f"/model/picture?name={pair.PICTURES[0]}", "/", "/static/page.js"):
             assert httpx.get(f"{other}{path}").content == httpx.get(f"{url}{path}").content
         assert httpx.get(f"{other}/model").json()["card"] == httpx.get(f"{url}/model").json()["card"] != []
         for record in records:
