@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from loadtest.serving import PROJECT, served
 from loadtest.stations import observation
@@ -28,6 +29,22 @@ def bentoml(*arguments: str, home: Path, cwd: Path) -> str:
     return done.stdout
 
 
+def packed(source: Path) -> set[str]:
+    """The files of a Bento's source."""
+    paths = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
+    return {path for path in paths if not path.endswith(".pyc")}
+
+
+def included() -> set[str]:
+    """The files that bentofile.yaml names, and all that are in the folders that it names."""
+    wanted = set()
+    for entry in yaml.safe_load((PROJECT / "bentofile.yaml").read_text())["include"]:
+        path = PROJECT / entry.strip("/")
+        files = path.rglob("*") if entry.endswith("/") else [path]
+        wanted |= {str(file.relative_to(PROJECT)) for file in files if file.is_file()}
+    return {path for path in wanted if not path.endswith(".pyc")}
+
+
 def test_a_bento_holds_both_models_and_serves_the_same_from_a_clean_home(
     bentoml_home: Path, tmp_path: Path, url: str
 ) -> None:
@@ -37,7 +54,7 @@ def test_a_bento_holds_both_models_and_serves_the_same_from_a_clean_home(
     bentoml("export", tag, str(exported), home=builder, cwd=tmp_path)
     bentoml("import", str(exported), home=elsewhere, cwd=tmp_path)
     bento = next((elsewhere / "bentos" / "rain_forecast").glob("*/bento.yaml")).parent
-    assert not (bento / "src" / "weather" / "training.py").exists()
+    assert packed(bento / "src") == included() | {"bentofile.yaml"}
     assert not list(bento.rglob("*.pkl"))
 
     records = [observation() for _ in range(20)]
