@@ -50,10 +50,11 @@ picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
 test: $(VENV)/development ## run every test (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/development ## ruff and mypy --strict
+check: $(VENV)/development ## ruff, mypy --strict and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 train: $(VENV)/training ## train on DATA=FILE.csv (default: New York, 2013) and write artifacts/
 	$(BIN)/python train_import.py train --horizon $(HORIZON) $(if $(DATA),--data $(DATA))

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -124,7 +124,7 @@ def stop(process: subprocess.Popen[bytes]) -> int:
         process.wait()
 
 
-def family_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def family_of(process: subprocess.Popen[Any]) -> list[psutil.Process]:
     """A service's processes: workers have sessions of their own, and would outlive it."""
     try:
         supervisor = psutil.Process(process.pid)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -13,17 +12,20 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import psutil
 import pytest
 
 from loadtest.serving import PROJECT
 from tests import old_system
-from tests.conftest import EXAMPLE, MODEL, SCALER, run_cli
+from tests.conftest import EXAMPLE, run_cli
+from tests.processes import started
 from weather.commands.output import EXIT_CODES
 from weather.contract.manifest import Manifest
-from weather.contract.variables import FEATURES
+
+
+def files_of(folder: Path) -> tuple[str | Path, ...]:
+    return ("--scaler", folder / "model-scaler.pkl", "--model", folder / "svc.onnx")
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +68,7 @@ def trained(climate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_train_writes_files_that_import_takes(trained: Path, tmp_path: Path) -> None:
-    done = run_cli(
-        "import", "--scaler", trained / SCALER.name, "--model", trained / MODEL.name, home=tmp_path
-    )
+    done = run_cli("import", *files_of(trained), home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "rain within 3 h, climate.csv" in done.stderr
     assert "model card with 4 pictures" in done.stderr
@@ -101,48 +101,23 @@ def test_the_card_says_what_a_reader_must_know(trained: Path) -> None:
             assert (trained / picture.split(")")[0]).exists()
 
 
-def test_the_committed_card_and_manifest_are_of_the_committed_files() -> None:
-    manifest = Manifest.model_validate_json((PROJECT / "artifacts" / "manifest.json").read_text())
-    card = (PROJECT / "artifacts" / "MODEL_CARD.md").read_text()
-    assert manifest.data["sha256"] in card
-    model = manifest.metrics["cross_validation"]["model"]
-    persistence = manifest.metrics["cross_validation"]["persistence"]
-    assert model["bss_persistence"]["value"] > 0
-    assert model["hss"]["value"] >= persistence["hss"]["value"]
-    assert f"{model['bss_persistence']['value']:+.3f}" in card
-
-
-def test_the_old_apps_inference_lines_give_our_label(manifest: Manifest) -> None:
-    """Its own lines, but for ``transform`` in the place of ``fit_transform``."""
-    with SCALER.open("rb") as file:
-        scaler = pickle.load(file)
-    sess = onnxruntime.InferenceSession(str(MODEL))
-    input_name = sess.get_inputs()[0].name
-    label_name = sess.get_outputs()[0].name
-    for row in manifest.golden:
-        x = np.array([row.observation[name] for name in FEATURES])
-        x = scaler.transform(x.reshape(1, 7))
-        pred = sess.run([label_name], {input_name: x.astype(np.float32)})[0]
-        assert ("Rain" if pred[0] > 0.5 else "No_Rain") == row.prediction
-
-
-def test_evaluate_prints_the_verification_beside_the_references(climate: Path) -> None:
-    done = run_cli("evaluate", "--data", climate, "--json")
+def test_evaluate_prints_the_verification_beside_the_references(climate: Path, pair_folder: Path) -> None:
+    done = run_cli("evaluate", "--data", climate, *files_of(pair_folder), "--json")
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)
     assert scores.keys() == {"model", "persistence", "climatology"}
     assert scores["persistence"]["bss_persistence"]["value"] == pytest.approx(0)
     assert scores["climatology"]["bss_climatology"]["value"] == pytest.approx(0)
     assert 0 < scores["model"]["hss"]["low"] <= scores["model"]["hss"]["value"]
-    table = run_cli("evaluate", "--data", climate)
+    table = run_cli("evaluate", "--data", climate, *files_of(pair_folder))
     assert table.stdout.splitlines()[0].startswith("| forecaster | POD |")
 
 
 def test_evaluate_takes_the_old_systems_artifacts_when_told_their_horizon(
     climate: Path, tmp_path: Path
 ) -> None:
-    scaler, model = old_system.write(tmp_path)
-    pair = ("--scaler", scaler, "--model", model)
+    old_system.write(tmp_path)
+    pair = files_of(tmp_path)
     assert "give --horizon" in run_cli("evaluate", "--data", climate, *pair).stderr
     done = run_cli("evaluate", "--data", climate, *pair, "--horizon", "4", "--json")
     assert done.returncode == 0, done.stderr
@@ -177,14 +152,17 @@ def test_too_little_data_is_said_so(climate: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_import_as_json_says_what_is_known_of_the_pair(tmp_path: Path, manifest: Manifest) -> None:
-    done = run_cli("import", "--json", home=tmp_path)
+def test_import_as_json_says_what_is_known_of_the_pair(
+    tmp_path: Path, manifest: Manifest, pair_folder: Path
+) -> None:
+    pair = files_of(pair_folder)
+    done = run_cli("import", "--json", *pair, home=tmp_path)
     assert done.returncode == 0, done.stderr
     first = json.loads(done.stdout)
     assert first["new"]
     assert first["calibrated"]
     assert (first["horizon_hours"], first["threshold"]) == (manifest.horizon_hours, manifest.threshold)
-    again = json.loads(run_cli("import", "--json", home=tmp_path).stdout)
+    again = json.loads(run_cli("import", "--json", *pair, home=tmp_path).stdout)
     assert again == {**first, "new": False}
     tags = {name: first[name] for name in ("scaler", "classifier")}
     kept = run_cli("import", "--if-missing", "--json", home=tmp_path)
@@ -193,11 +171,14 @@ def test_import_as_json_says_what_is_known_of_the_pair(tmp_path: Path, manifest:
     assert plain.stdout.splitlines() == list(tags.values())
 
 
-def test_drift_has_an_exit_code_of_its_own_and_prints_json(tmp_path: Path) -> None:
+def test_drift_has_an_exit_code_of_its_own_and_prints_json(
+    climate: Path, trained: Path, tmp_path: Path
+) -> None:
     frozen = {**EXAMPLE, "temp_c": -40.0, "probability": 0.9, "prediction": "Rain", "model": "weather:x"}
     lines = [json.dumps({**frozen, "timestamp": f"2026-01-01T00:00:{n:02}+00:00"}) for n in range(60)]
     (tmp_path / "data.log").write_text("\n".join(lines * 2))
-    done = run_cli("drift", "--log", tmp_path, "--json", "--fail-on-drift")
+    model = ("--data", climate, *files_of(trained))
+    done = run_cli("drift", "--log", tmp_path, *model, "--json", "--fail-on-drift")
     assert done.returncode == 3, done.stderr
     report = json.loads(done.stdout)
     assert report["rows"] == 120
@@ -217,15 +198,15 @@ def test_version_is_that_of_the_project() -> None:
 
 
 def test_ctrl_c_ends_training_and_its_workers_without_a_traceback(tmp_path: Path) -> None:
-    command = [sys.executable, f"{PROJECT}/train_import.py", "train", "--out", f"{tmp_path}/out"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    command = (sys.executable, f"{PROJECT}/train_import.py", "train", "--out", f"{tmp_path}/out")
+    with started(*command, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         assert "usable hours" in process.stderr.readline()
         while not (workers := psutil.Process(process.pid).children()):
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
         said = process.stderr.read()
-    assert process.returncode == 130
+        assert process.wait(30) == 130
     assert said == "train_import.py: interrupted\n"
     assert not psutil.wait_procs(workers, timeout=10)[1]
     assert not (tmp_path / "out").exists()

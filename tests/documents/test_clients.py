@@ -20,11 +20,12 @@ from tests.documents.runner import Document
 
 
 @pytest.fixture(scope="module")
-def clients(url: str, bentoml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def clients(
+    committed_url: str, committed_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """What the document's Python blocks define, after all of it was run."""
-    document = Document(
-        PROJECT / "docs" / "clients.md", tmp_path_factory.mktemp("clients"), bentoml_home, url
-    )
+    path, at = PROJECT / "docs" / "clients.md", tmp_path_factory.mktemp("clients")
+    document = Document(path, at, committed_home, committed_url)
     document.run()
     return document.namespace
 

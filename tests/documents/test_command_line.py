@@ -8,5 +8,5 @@ from loadtest.serving import PROJECT
 from tests.documents.runner import Document
 
 
-def test_every_block_does_what_it_shows(bentoml_home: Path, tmp_path: Path) -> None:
-    Document(PROJECT / "docs" / "command-line.md", tmp_path, bentoml_home).run()
+def test_every_block_does_what_it_shows(committed_home: Path, tmp_path: Path) -> None:
+    Document(PROJECT / "docs" / "command-line.md", tmp_path, committed_home).run()

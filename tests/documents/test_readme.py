@@ -13,8 +13,8 @@ from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, MAX_HEADER_BYTES
 README = (PROJECT / "README.md").read_text()
 
 
-def test_every_block_does_what_it_shows(url: str, bentoml_home: Path, tmp_path: Path) -> None:
-    Document(PROJECT / "README.md", tmp_path, bentoml_home, url).run()
+def test_every_block_does_what_it_shows(committed_url: str, committed_home: Path, tmp_path: Path) -> None:
+    Document(PROJECT / "README.md", tmp_path, committed_home, committed_url).run()
 
 
 def test_the_field_table_is_the_contract() -> None:

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from loadtest.serving import PROJECT, served
 from loadtest.stations import observation
-from tests.conftest import run_cli
+from tests.fixtures import pair
 
 
 def bentoml(*arguments: str, home: Path, cwd: Path) -> str:
@@ -27,20 +29,37 @@ def bentoml(*arguments: str, home: Path, cwd: Path) -> str:
     return done.stdout
 
 
-def test_a_bento_holds_both_models_and_serves_the_same_from_a_clean_home(tmp_path: Path, url: str) -> None:
-    builder, elsewhere = tmp_path / "builder", tmp_path / "elsewhere"
-    assert run_cli("import", home=builder).returncode == 0
+def packed(source: Path) -> set[str]:
+    """The files of a Bento's source."""
+    paths = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
+    return {path for path in paths if not path.endswith(".pyc")}
+
+
+def included() -> set[str]:
+    """The files that bentofile.yaml names, and all that are in the folders that it names."""
+    wanted = set()
+    for entry in yaml.safe_load((PROJECT / "bentofile.yaml").read_text())["include"]:
+        path = PROJECT / entry.strip("/")
+        files = path.rglob("*") if entry.endswith("/") else [path]
+        wanted |= {str(file.relative_to(PROJECT)) for file in files if file.is_file()}
+    return {path for path in wanted if not path.endswith(".pyc")}
+
+
+def test_a_bento_holds_both_models_and_serves_the_same_from_a_clean_home(
+    bentoml_home: Path, tmp_path: Path, url: str
+) -> None:
+    builder, elsewhere = shutil.copytree(bentoml_home, tmp_path / "builder"), tmp_path / "elsewhere"
     tag = bentoml("build", "--output", "tag", home=builder, cwd=PROJECT).strip().split(":", 1)[1]
     exported = tmp_path / "rain.bento"
     bentoml("export", tag, str(exported), home=builder, cwd=tmp_path)
     bentoml("import", str(exported), home=elsewhere, cwd=tmp_path)
     bento = next((elsewhere / "bentos" / "rain_forecast").glob("*/bento.yaml")).parent
-    assert not (bento / "src" / "weather" / "training.py").exists()
+    assert packed(bento / "src") == included() | {"bentofile.yaml"}
     assert not list(bento.rglob("*.pkl"))
 
     records = [observation() for _ in range(20)]
     with served(elsewhere, what=tag, cwd=tmp_path) as other:
-        for path in ("/model/picture?name=reliability.svg", "/", "/static/page.js"):
+        for path in (f"/model/picture?name={pair.PICTURES[0]}", "/", "/static/page.js"):
             assert httpx.get(f"{other}{path}").content == httpx.get(f"{url}{path}").content
         assert httpx.get(f"{other}/model").json()["card"] == httpx.get(f"{url}/model").json()["card"] != []
         for record in records:

@@ -47,8 +47,8 @@ def answering(body: bytes, status: int = 200) -> Iterator[str]:
 EVERYONE = ("Station", "Front", "Bulk", "BadClient")
 
 
-def test_all_clients_pass_on_a_healthy_service_from_two_workers(url: str, tmp_path: Path) -> None:
-    assert load(url, 6, 15, *EVERYONE, workers=2, reports=tmp_path) == 0
+def test_all_clients_pass_on_a_healthy_service_from_two_workers(committed_url: str, tmp_path: Path) -> None:
+    assert load(committed_url, 6, 15, *EVERYONE, workers=2, reports=tmp_path) == 0
     table = (tmp_path / "load_stats.csv").read_text()
     for name in ("/predict", "/predict_batch", "/predict, invalid"):
         assert name in table
@@ -56,18 +56,18 @@ def test_all_clients_pass_on_a_healthy_service_from_two_workers(url: str, tmp_pa
 
 
 @pytest.mark.parametrize("shape", ["steps", "spike", "soak"])
-def test_without_class_names_only_stations_run(url: str, tmp_path: Path, shape: str) -> None:
-    assert load(url, 3, 5, shape=shape, reports=tmp_path) == 0
+def test_without_class_names_only_stations_run(committed_url: str, tmp_path: Path, shape: str) -> None:
+    assert load(committed_url, 3, 5, shape=shape, reports=tmp_path) == 0
     names = [line.split(",")[1] for line in (tmp_path / "load_stats.csv").read_text().splitlines()[1:]]
     assert names == ["/predict", "Aggregated"]
 
 
 def test_a_missed_threshold_fails_the_run(
-    url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    committed_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     limits = tmp_path / "strict.toml"
     limits.write_text("failed_share = 0\nrps = 1e9\n")
-    assert load(url, 2, 2, "--thresholds", str(limits)) == 1
+    assert load(committed_url, 2, 2, "--thresholds", str(limits)) == 1
     verdict = capfd.readouterr().out
     assert "kept   failed_share" in verdict
     assert "MISSED rps" in verdict

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import pytest
 
 from loadtest.serving import served
 from loadtest.stations import observation
-from tests import old_system
-from tests.conftest import EXAMPLE, run_cli
+from tests.conftest import EXAMPLE, OLD_KEY
+from tests.fixtures import pair
 from weather.contract.manifest import Manifest
 from weather.contract.variables import FEATURES, LIMITS, WeatherVariables
 from weather.model.classifier import Classifier
@@ -45,11 +46,14 @@ def test_an_observation_gets_a_forecast(client: httpx.Client) -> None:
     assert answer["prediction"] in ("Rain", "No_Rain")
 
 
-def test_golden_rows(client: httpx.Client, manifest: Manifest) -> None:
-    for row in manifest.golden:
-        answer = forecast(client, row.observation)
-        assert answer["prediction"] == row.prediction
-        assert answer["probability"] == pytest.approx(row.probability, abs=1e-4)
+def test_the_forecasts_are_the_models(client: httpx.Client) -> None:
+    """The model is computed a second time, in float64, by tests/fixtures/pair.py."""
+    for record in [EXAMPLE, *(observation() for _ in range(50))]:
+        expected = pair.probability(record)
+        answer = forecast(client, record)
+        assert answer["probability"] == pytest.approx(expected, abs=2e-5)
+        if abs(expected - pair.THRESHOLD) > 1e-4:
+            assert answer["prediction"] == ("Rain" if expected > pair.THRESHOLD else "No_Rain")
 
 
 def test_answers_vary_with_each_input(client: httpx.Client) -> None:
@@ -241,21 +245,19 @@ def test_refused_requests_write_no_traceback_to_the_log(bentoml_home: Path, tmp_
     assert "Traceback" not in text, text
 
 
-def test_a_changed_model_is_not_ready_and_says_why(tmp_path: Path) -> None:
-    assert run_cli("import", home=tmp_path).returncode == 0
-    compiled = next((tmp_path / "models" / "weather-classifier").glob("*/compiled.onnx"))
+def test_a_changed_model_is_not_ready_and_says_why(bentoml_home: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(bentoml_home, tmp_path / "home")
+    compiled = next((home / "models" / "weather-classifier").glob("*/compiled.onnx"))
     compiled.write_bytes(compiled.read_bytes()[:-1] + b"\0")
-    with (tmp_path / "log").open("wb") as log, served(tmp_path, ready=False, log=log) as url:
+    with (tmp_path / "log").open("wb") as log, served(home, ready=False, log=log) as url:
         assert_problem(httpx.get(f"{url}/readyz"), 503)
         assert_problem(httpx.post(f"{url}/predict", json=EXAMPLE), 503)
         assert httpx.get(f"{url}/livez").status_code == 200
     assert "has changed since it was imported" in (tmp_path / "log").read_text()
 
 
-def test_the_old_systems_artifacts_are_served_without_a_probability(tmp_path: Path) -> None:
-    scaler, model = old_system.write(tmp_path)
-    assert run_cli("import", "--scaler", scaler, "--model", model, home=tmp_path).returncode == 0
-    with served(tmp_path) as url, httpx.Client(base_url=url) as client:
+def test_the_old_systems_artifacts_are_served_without_a_probability(old_url: str) -> None:
+    with httpx.Client(base_url=old_url, headers={"X-API-Key": OLD_KEY}) as client:
         answers = [forecast(client, observation()) for _ in range(200)]
     assert {a["prediction"] for a in answers} == {"Rain", "No_Rain"}
     assert {a["probability"] for a in answers} == {None}

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,9 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from tests import old_system
-from tests.conftest import MODEL, SCALER
+from tests.fixtures import pair
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import BadArtifact, Scaler, read, read_scaler
+from weather.importing.artifacts import Artifacts, BadArtifact, Scaler, read, read_scaler
 
 
 def fitted(columns: int = 7) -> StandardScaler:
@@ -123,7 +122,7 @@ def test_columns_in_another_order_are_refused(tmp_path: Path) -> None:
 
 
 def test_every_truncation_is_refused(tmp_path: Path) -> None:
-    content = SCALER.read_bytes()
+    content = pair.scaler()
     path = tmp_path / "model-scaler.pkl"
     for length in range(len(content)):
         path.write_bytes(content[:length])
@@ -149,7 +148,7 @@ def test_a_memo_index_that_would_eat_memory_is_refused(tmp_path: Path) -> None:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_pickles_are_read_or_refused_and_nothing_else(data: st.DataObject, tmp_path: Path) -> None:
-    content = bytearray(SCALER.read_bytes())
+    content = bytearray(pair.scaler())
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path / "mutated.pkl"
@@ -162,24 +161,22 @@ def test_mutated_pickles_are_read_or_refused_and_nothing_else(data: st.DataObjec
     assert (scaler.scale > 0).all()
 
 
-def test_the_safe_form_round_trips_exactly() -> None:
-    scaler = read_scaler(SCALER)
+def test_the_safe_form_round_trips_exactly(artifacts: Artifacts) -> None:
+    scaler = artifacts.scaler
     again = Scaler.from_json(scaler.to_json())
     assert (again.mean == scaler.mean).all()
     assert (again.scale == scaler.scale).all()
 
 
 def test_a_file_that_the_manifest_does_not_describe_is_refused(tmp_path: Path) -> None:
-    for path in SCALER.parent.iterdir():
-        shutil.copy(path, tmp_path)
-    model = tmp_path / MODEL.name
+    scaler, model = pair.write(tmp_path)
     model.write_bytes(model.read_bytes() + b"\0")
     with pytest.raises(BadArtifact, match=r"svc\.onnx is not the file .*SHA-256 differs"):
-        read(tmp_path / SCALER.name, model)
+        read(scaler, model)
 
 
 def test_a_broken_manifest_is_refused(tmp_path: Path) -> None:
-    old_system.write(tmp_path)
+    scaler, model = old_system.write(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(BadArtifact, match="is not a manifest"):
-        read(tmp_path / SCALER.name, tmp_path / MODEL.name)
+        read(scaler, model)

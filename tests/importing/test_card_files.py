@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests import old_system
-from tests.conftest import MODEL, run_cli
+from tests.conftest import run_cli
+from tests.fixtures import pair
 from weather.contract.names import CARD_FILE
 from weather.importing.artifacts import read
 from weather.importing.card_files import LARGEST_CARD, LARGEST_PICTURE, read_card
@@ -17,17 +18,10 @@ def card(folder: Path, text: str) -> None:
     (folder / CARD_FILE).write_text(text + "\n" + "\n".join(ABOUT))
 
 
-def test_the_committed_card_is_about_the_committed_files() -> None:
-    found = read(MODEL.with_name("model-scaler.pkl"), MODEL).card
-    assert found.files.keys() == {
-        CARD_FILE, "horizon.svg", "missing.svg", "performance.svg", "reliability.svg"
-    }  # fmt: skip
-    assert found.note == "model card with 4 pictures"
-
-
 def test_a_card_about_other_artifacts_is_left_out_and_import_says_so(tmp_path: Path) -> None:
+    pair.write(tmp_path)
     scaler, model = old_system.write(tmp_path)
-    (tmp_path / CARD_FILE).write_bytes((MODEL.parent / CARD_FILE).read_bytes())
+    (tmp_path / "manifest.json").unlink()
     assert not read(scaler, model).card.files
     done = run_cli("import", "--scaler", scaler, "--model", model, home=tmp_path / "home")
     assert done.returncode == 0, done.stderr

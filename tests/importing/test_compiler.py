@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from tests import old_system
-from tests.conftest import MODEL
+from tests.fixtures import pair as pair_for_tests
 from weather.contract.variables import FEATURES
 from weather.importing import compiler
 from weather.importing.artifacts import Artifacts, BadArtifact, Scaler
@@ -65,16 +65,16 @@ def test_platt_probabilities_are_kept() -> None:
     assert (rain == (label > 0.5))[clear].all()
 
 
-def test_the_committed_model_keeps_its_labels_and_probabilities(artifacts: Artifacts) -> None:
+def test_a_calibrated_model_with_a_threshold_keeps_its_labels_and_probabilities(artifacts: Artifacts) -> None:
     compiled = compile_pair(artifacts)
     rows = probe_rows(artifacts)
     label, score = original(artifacts.model, artifacts.scaler, rows)
     rain, probability = Classifier(compiled.model)(rows)
     assert probability is not None
-    np.testing.assert_allclose(probability, score[:, 1], atol=1e-3)
-    assert artifacts.manifest is not None
-    clear = np.abs(score[:, 1] - artifacts.manifest.threshold) > 1e-3
+    np.testing.assert_allclose(probability, score[:, 1], atol=1e-5)
+    clear = np.abs(score[:, 1] - pair_for_tests.THRESHOLD) > 1e-4
     assert (rain == (label > 0.5))[clear].all()
+    assert (rain == (score[:, 1] > pair_for_tests.THRESHOLD))[clear].all()
 
 
 @pytest.mark.parametrize("kernel", ["POLY", "SIGMOID"])
@@ -167,7 +167,7 @@ def identity(element: int, shape: list[int | None], outputs: int = 1, inputs: in
     ("model", "complaint"),
     [
         (b"not onnx", "truncated or not ONNX"),
-        (MODEL.read_bytes()[:1000], "truncated or not ONNX"),
+        (pair_for_tests.model()[:1000], "truncated or not ONNX"),
         (old_system.svm(features=5), r"input is float\[None, 5\]; it must be float\[n, 7\]"),
         (identity(TensorProto.DOUBLE, [None, 7]), r"input is double\[None, 7\]"),
         (identity(TensorProto.FLOAT, [1, 7]), "exactly 1 row"),

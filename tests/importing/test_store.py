@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests import old_system
-from tests.conftest import MODEL, SCALER, run_cli
+from tests.conftest import run_cli
+from tests.fixtures import pair
 
 
 def tags(home: Path) -> list[str]:
@@ -18,12 +18,17 @@ def latest(home: Path) -> str:
     return (home / "models" / "weather-classifier" / "latest").read_text()
 
 
+def of(files: tuple[Path, Path]) -> tuple[str | Path, ...]:
+    return ("--scaler", files[0], "--model", files[1])
+
+
 def test_importing_twice_adds_nothing_and_does_not_fail(tmp_path: Path) -> None:
-    first = run_cli("import", home=tmp_path)
+    ours = of(pair.write(tmp_path))
+    first = run_cli("import", *ours, home=tmp_path)
     assert first.returncode == 0, first.stderr
     before = tags(tmp_path)
     assert len(before) == 2
-    second = run_cli("import", home=tmp_path)
+    second = run_cli("import", *ours, home=tmp_path)
     assert second.returncode == 0
     assert "nothing added" in second.stderr
     assert second.stdout == first.stdout
@@ -31,13 +36,15 @@ def test_importing_twice_adds_nothing_and_does_not_fail(tmp_path: Path) -> None:
 
 
 def test_importing_an_older_pair_again_makes_it_the_latest(tmp_path: Path) -> None:
-    scaler, model = old_system.write(tmp_path)
-    assert run_cli("import", home=tmp_path).returncode == 0
-    ours = latest(tmp_path)
-    assert run_cli("import", "--scaler", scaler, "--model", model, home=tmp_path).returncode == 0
-    assert latest(tmp_path) != ours
-    assert run_cli("import", home=tmp_path).returncode == 0
-    assert latest(tmp_path) == ours
+    ours, old = tmp_path / "ours", tmp_path / "old"
+    old.mkdir()
+    first, second = of(pair.write(ours)), of(old_system.write(old))
+    assert run_cli("import", *first, home=tmp_path).returncode == 0
+    version = latest(tmp_path)
+    assert run_cli("import", *second, home=tmp_path).returncode == 0
+    assert latest(tmp_path) != version
+    assert run_cli("import", *first, home=tmp_path).returncode == 0
+    assert latest(tmp_path) == version
     assert len(tags(tmp_path)) == 4
 
 
@@ -51,17 +58,17 @@ def test_the_old_systems_files_import_as_they_are(tmp_path: Path) -> None:
 
 
 def test_the_card_comes_with_the_model_and_a_changed_card_is_another_version(
-    bentoml_home: Path, tmp_path: Path
+    bentoml_home: Path, pair_folder: Path, tmp_path: Path
 ) -> None:
-    folder = shutil.copytree(SCALER.parent, tmp_path / "artifacts")
+    folder = tmp_path / "artifacts"
+    files = pair.write(folder)
     card = folder / "MODEL_CARD.md"
     card.write_text(card.read_text() + "One more sentence.")
-    pair = ("--scaler", folder / SCALER.name, "--model", folder / MODEL.name)
-    assert run_cli("import", *pair, home=tmp_path).returncode == 0
+    assert run_cli("import", *of(files), home=tmp_path).returncode == 0
     assert latest(tmp_path) != latest(bentoml_home)
-    for home, source in ((tmp_path, folder), (bentoml_home, SCALER.parent)):
+    for home, source in ((tmp_path, folder), (bentoml_home, pair_folder)):
         stored = home / "models" / "weather-classifier" / latest(home) / "card"
-        assert len(list(stored.iterdir())) == 5
+        assert {path.name for path in stored.iterdir()} == {card.name, *pair.PICTURES}
         for path in stored.iterdir():
             assert path.read_bytes() == (source / path.name).read_bytes()
 
@@ -79,7 +86,7 @@ def test_the_store_holds_no_pickle(bentoml_home: Path) -> None:
         ("svc.onnx", b"", "is empty"),
         ("svc.onnx", b"junk", "truncated or not ONNX"),
         ("svc.onnx", old_system.svm(features=5), "must be float[n, 7]"),
-        ("model-scaler.pkl", SCALER.read_bytes()[:100], "truncated or not a pickle"),
+        ("model-scaler.pkl", pair.scaler()[:100], "truncated or not a pickle"),
     ],
 )
 def test_a_pair_that_does_not_fit_is_refused_in_one_sentence(

@@ -19,6 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, expect
 
 from tests.conftest import EXAMPLE, OLD_KEY
+from tests.fixtures import pair
 from tests.pages.browser import CHROMIUM, browser
 from weather.contract.variables import FEATURES
 
@@ -108,8 +109,8 @@ def test_the_form_gets_the_answer_of_a_plain_request(page: Page, url: str) -> No
     for observation in (EXAMPLE, {**EXAMPLE, "temp_c": -4, "humidity": 0.31, "current_weather_condition": 0}):
         fill(page, observation)
         expect_forecast(page, plain(url, observation))
-    expect(page.locator("#reason")).to_contain_text("within the next 4 hours")
-    expect(page.locator("h1")).to_have_text("Will it rain in the next 4 hours?")
+    expect(page.locator("#reason")).to_contain_text(f"within the next {pair.HORIZON_HOURS} hours")
+    expect(page.locator("h1")).to_have_text(f"Will it rain in the next {pair.HORIZON_HOURS} hours?")
 
 
 def test_each_preset_fills_the_form_and_is_forecast(page: Page, url: str) -> None:
@@ -232,7 +233,7 @@ def test_the_card_is_shown_with_its_pictures(page: Page) -> None:
     page.get_by_role("link", name="Model card", exact=True).click()
     expect(page.get_by_role("heading", level=2, name=re.compile("^Model card: "))).to_be_visible()
     pictures = page.locator("article img")
-    expect(pictures).to_have_count(4)
+    expect(pictures).to_have_count(len(pair.PICTURES))
     for picture in pictures.all():
         assert picture.evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 100
         assert picture.get_attribute("alt")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from loadtest.serving import served
-from tests.conftest import EXAMPLE, MODEL
+from tests.conftest import EXAMPLE
 from weather.contract.manifest import Manifest
 from weather.contract.names import CARD_FILE
 from weather.contract.variables import FEATURES, LIMITS, UNITS
@@ -44,7 +44,9 @@ def test_the_tags_are_those_of_the_metrics(client: httpx.Client) -> None:
         assert f'"{tag}"' in metrics
 
 
-def test_browsers_get_the_card_with_its_pictures(client: httpx.Client, manifest: Manifest) -> None:
+def test_browsers_get_the_card_with_its_pictures(
+    client: httpx.Client, manifest: Manifest, pair_folder: Path
+) -> None:
     page = client.get("/model", headers=PAGE)
     assert page.headers["content-type"].startswith("text/html")
     assert f"<h2>Model card: {manifest.name}</h2>" in page.text
@@ -53,7 +55,7 @@ def test_browsers_get_the_card_with_its_pictures(client: httpx.Client, manifest:
         if name != CARD_FILE:
             assert f'src="model/picture?name={name}"' in page.text
             picture = client.get("/model/picture", params={"name": name})
-            assert picture.content == (MODEL.parent / name).read_bytes()
+            assert picture.content == (pair_folder / name).read_bytes()
             assert picture.headers["content-type"] == "image/svg+xml"
             assert "sandbox" in picture.headers["content-security-policy"]
 

@@ -20,24 +20,24 @@ from weather.training import observations
 
 
 @pytest.fixture(scope="module")
-def samples(manifest: Manifest) -> observations.Samples:
-    return observations.samples(observations.new_york_2013(), manifest.horizon_hours)
+def samples(committed_manifest: Manifest) -> observations.Samples:
+    return observations.samples(observations.new_york_2013(), committed_manifest.horizon_hours)
 
 
 @pytest.fixture(scope="module")
-def held_out(samples: observations.Samples, manifest: Manifest) -> observations.Samples:
-    return samples.where(samples.fold == manifest.split["test_fold"])
+def held_out(samples: observations.Samples, committed_manifest: Manifest) -> observations.Samples:
+    return samples.where(samples.fold == committed_manifest.split["test_fold"])
 
 
 @pytest.fixture(scope="module")
 def logs(
-    bentoml_home: Path, held_out: observations.Samples, tmp_path_factory: pytest.TempPathFactory
+    committed_home: Path, held_out: observations.Samples, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
     """A service's log of held-out rows as they are, and that of the same, 8 °C warmer."""
     folder = tmp_path_factory.mktemp("monitoring")
     warmer = held_out.x.copy()
     warmer[:, FEATURES.index("temp_c")] += 8
-    with served(bentoml_home, env=logging_to(folder)) as url:
+    with served(committed_home, env=logging_to(folder)) as url:
         for rows in (held_out.x, warmer):
             records = [dict(zip(FEATURES, map(float, row), strict=True)) for row in rows]
             answer = httpx.post(f"{url}/predict_batch", json={"observations": records}, timeout=30)

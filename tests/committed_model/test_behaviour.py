@@ -29,10 +29,10 @@ def chance(classifier: Classifier, **changes: float) -> float:
     return found
 
 
-def test_a_fine_day_stays_dry_and_a_rainy_hour_rains_on(classifier: Classifier) -> None:
-    assert chance(classifier) < 0.1
+def test_a_fine_day_stays_dry_and_a_rainy_hour_rains_on(committed_classifier: Classifier) -> None:
+    assert chance(committed_classifier) < 0.1
     wet = {**EXAMPLE, "humidity": 0.96, "visibility_km": 3.0, "pressure_millibars": 1002.0}
-    assert chance(classifier, **wet) > 0.6
+    assert chance(committed_classifier, **wet) > 0.6
 
 
 @pytest.mark.parametrize(
@@ -44,20 +44,22 @@ def test_a_fine_day_stays_dry_and_a_rainy_hour_rains_on(classifier: Classifier) 
     ],
 )
 def test_the_signs_of_rain_raise_its_chance(
-    classifier: Classifier, change: dict[str, float], more_rain: bool
+    committed_classifier: Classifier, change: dict[str, float], more_rain: bool
 ) -> None:
-    assert (chance(classifier, **change) > chance(classifier)) == more_rain
+    assert (chance(committed_classifier, **change) > chance(committed_classifier)) == more_rain
 
 
-def test_noise_below_the_instruments_resolution_changes_little(classifier: Classifier) -> None:
-    base = chance(classifier)
+def test_noise_below_the_instruments_resolution_changes_little(committed_classifier: Classifier) -> None:
+    base = chance(committed_classifier)
     for name, noise in (("temp_c", 0.05), ("humidity", 0.002), ("pressure_millibars", 0.05)):
-        assert chance(classifier, **{name: DRY[name] + noise}) == pytest.approx(base, abs=0.01)
+        assert chance(committed_classifier, **{name: DRY[name] + noise}) == pytest.approx(base, abs=0.01)
 
 
-def test_the_committed_files_have_skill_on_the_blocks_they_never_saw(classifier: Classifier) -> None:
+def test_it_has_skill_on_the_blocks_it_never_saw(
+    committed_classifier: Classifier,
+) -> None:
     dealt = roles(samples(new_york_2013(), 4), FOLDS - 1)
-    rain, probability = classifier(dealt.test.x)
+    rain, probability = committed_classifier(dealt.test.x)
     assert probability is not None
     reference = Reference.of(dealt.seen.rain_now, dealt.seen.y)
     scores = Verification(
