@@ -105,14 +105,7 @@ def test_a_folder_that_no_contract_places_is_noticed(tmp_path: Path) -> None:
     assert "weather.attic" in output
 
 
-PROGRAMS = [
-    ("service.py", "weather.serving"),
-    pytest.param(
-        "train_import.py",
-        "weather.commands",
-        marks=pytest.mark.xfail(strict=True, reason="the version still stands in weather.http.openapi"),
-    ),
-]
+PROGRAMS = [("service.py", "weather.serving"), ("train_import.py", "weather.commands")]
 
 
 @pytest.mark.parametrize(("program", "side"), PROGRAMS)

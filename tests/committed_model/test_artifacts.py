@@ -10,8 +10,9 @@ import onnxruntime
 import pytest
 
 from tests.conftest import MODEL, SCALER
+from weather.contract.manifest import Manifest
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import Artifacts, Manifest
+from weather.importing.artifacts import Artifacts
 from weather.importing.compiler import compile_pair, probe_rows
 from weather.model.classifier import Classifier
 
