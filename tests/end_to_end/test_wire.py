@@ -236,7 +236,10 @@ def test_a_request_may_come_in_any_pieces(url: str, expected: dict[str, Any]) ->
 def test_a_large_head_is_a_431(url: str, head: bytes, pieces: int) -> None:
     step = -(-len(head) // pieces)
     parts = [head[at : at + step] for at in range(0, len(head), step)]
-    assert refused(url, *parts, status=431) == f"the head is larger than {MAX_HEADER_BYTES:,} bytes"
+    assert (
+        refused(url, *parts, status=431)
+        == f"the request line and headers are larger than {MAX_HEADER_BYTES:,} bytes"
+    )
 
 
 def test_a_head_that_just_fits_is_read_and_its_body_is_not_counted(
@@ -276,7 +279,7 @@ def test_a_head_that_just_fits_is_read_and_its_body_is_not_counted(
     ],
 )
 def test_what_is_not_http_is_a_400(url: str, sent: bytes) -> None:
-    assert refused(url, sent) == "this is not an HTTP/1.1 request"
+    assert refused(url, sent) == "this is not a valid HTTP/1.1 request"
 
 
 @pytest.mark.parametrize("path", [b"/predict", b"/predict_batch"])

@@ -122,11 +122,11 @@ def test_a_request_that_is_cancelled_gives_its_place_back() -> None:
 
 
 def test_each_app_counts_for_itself() -> None:
-    most = {"/predict": 1}
+    limits = {"/predict": 1}
 
     async def go() -> None:
         inside = Inside()
-        one, other = Admission(inside, most, door_only), Admission(inside, most, door_only)
+        one, other = Admission(inside, limits, door_only), Admission(inside, limits, door_only)
         tasks = [ask(one)[0], ask(other)[0]]
         await turns()
         assert inside.busy == 2
@@ -134,7 +134,7 @@ def test_each_app_counts_for_itself() -> None:
         await asyncio.gather(*tasks)
 
     asyncio.run(go())
-    assert most == {"/predict": 1}
+    assert limits == {"/predict": 1}
 
 
 def test_a_lifespan_passes() -> None:

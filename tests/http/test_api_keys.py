@@ -89,25 +89,25 @@ def test_the_openapi_document_says_that_a_key_is_wanted(locked: httpx.Client, cl
 def test_keys_come_and_go_with_the_file(file: Path, key: str) -> None:
     keys = Keys(file)
     other, line = new_key("station-2")
-    assert keys.know(key.encode())
-    assert not keys.know(other.encode())
+    assert keys.accept(key.encode())
+    assert not keys.accept(other.encode())
     before = file.read_text()
     try:
         file.write_text(line)
         keys.refresh()
-        assert keys.know(other.encode())
-        assert not keys.know(key.encode())
+        assert keys.accept(other.encode())
+        assert not keys.accept(key.encode())
     finally:
         file.write_text(before)
 
 
 def test_the_file_is_looked_at_again_by_itself(file: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = Keys(file)
-    monkeypatch.setattr("weather.http.api_keys.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("weather.http.api_keys.CHECK_SECONDS", 0.0)
     before = file.read_text()
     try:
         file.write_text(new_key("station-3")[1])
-        assert not keys.know(key.encode())
+        assert not keys.accept(key.encode())
     finally:
         file.write_text(before)
 
@@ -123,14 +123,14 @@ def test_a_file_that_became_bad_or_went_leaves_the_keys_as_they_were(
     keys.refresh()
     file.unlink()
     keys.refresh()
-    assert keys.know(key.encode())
+    assert keys.accept(key.encode())
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "has no key"),
-        ("# only words\n", "has no key"),
+        ("", "contains no key"),
+        ("# only words\n", "contains no key"),
         ("station-1:abc\n", "line 1: expected NAME:SHA-256"),
         ("a:" + "0" * 64 + "\nb " + "0" * 64, "line 2"),
         ("a:" + "0" * 64 + "\nb:" + "G" * 64, "line 2"),

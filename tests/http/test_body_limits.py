@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from weather.http import body_limits
-from weather.http.body_limits import BodyLimits, check
+from weather.http.body_limits import BodyLimits, check_headers
 from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES
 from weather.http.problems import Problem
 
@@ -75,7 +75,7 @@ def test_a_body_reaches_the_app_in_one_piece() -> None:
         await client.sends(part(b"a"), part(b""), part(b"b"), part(b"c", more=False))
         assert await client.status() == 204
         assert inside.bodies == [b"abc"]
-        assert app.arriving == 0
+        assert app.buffered_bytes == 0
 
     asyncio.run(ask())
 
@@ -142,7 +142,7 @@ def test_a_body_without_a_length_is_counted_and_a_413_as_soon_as_it_is_too_large
         await large.sends(part(b"x" * most), part(b"y"))
         assert await large.status() == 413
         assert len(inside.bodies) == 1
-        assert app.arriving == 0
+        assert app.buffered_bytes == 0
 
     asyncio.run(ask())
 
@@ -160,12 +160,12 @@ def test_more_bodies_arriving_than_there_is_memory_for_are_429s_until_there_is_a
         assert await second.status() == 429
         assert json.loads(second.sent[1]["body"]).keys() == {"error", "detail"}
         assert (b"retry-after", b"1") in second.sent[0]["headers"]
-        assert app.arriving == 6, "the refused one's bytes were given back"
+        assert app.buffered_bytes == 6, "the refused one's bytes were given back"
         await third.sends(part(b"x" * 1000, more=False))
         assert await third.status() == 204, "what comes at once waits nowhere"
         await first.sends(part(b"x", more=False))
         assert await first.status() == 204
-        assert app.arriving == 0
+        assert app.buffered_bytes == 0
 
     asyncio.run(ask())
 
@@ -176,10 +176,10 @@ def test_a_client_that_leaves_in_its_body_gives_its_bytes_back_and_troubles_nobo
         app = BodyLimits(inside)
         client = Client(app)
         await client.sends(part(b"x" * 100))
-        assert app.arriving == 100
+        assert app.buffered_bytes == 100
         await client.sends(GONE)
         assert await client.status() == 0
-        assert app.arriving == 0
+        assert app.buffered_bytes == 0
         assert not inside.bodies
 
     asyncio.run(ask())
@@ -195,7 +195,7 @@ def test_a_request_that_is_cancelled_in_its_body_gives_its_bytes_back() -> None:
         client.task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await client.task
-        assert app.arriving == 0
+        assert app.buffered_bytes == 0
 
     asyncio.run(ask())
 
@@ -220,8 +220,8 @@ def test_there_is_memory_for_some_of_the_largest_bodies() -> None:
 def test_the_media_type_decides(media_type: bytes, path: str, accepted: bool) -> None:
     headers = [(b"content-type", media_type)]
     if accepted:
-        check(headers, ENDPOINTS[path])
+        check_headers(headers, ENDPOINTS[path])
     else:
         with pytest.raises(Problem, match="the Content-Type must be application/json") as refused:
-            check(headers, ENDPOINTS[path])
+            check_headers(headers, ENDPOINTS[path])
         assert refused.value.status == 415

@@ -33,7 +33,7 @@ def test_after_sigterm_it_is_not_ready_serves_on_and_ends_with_0(bentoml_home: P
         service.process.send_signal(signal.SIGTERM)
         refused = until_not_ready(service.url)
         assert refused.status_code == 503
-        assert refused.json() == {"error": "the service is about to stop", "detail": []}
+        assert refused.json() == {"error": "the service is shutting down", "detail": []}
         answer = client.post("/predict", json=EXAMPLE)
         assert answer.status_code == 200
         assert answer.headers["connection"] == "close"

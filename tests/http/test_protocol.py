@@ -25,8 +25,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from loadtest.serving import served
 from tests.end_to_end.test_wire import GOOD, HOST, PATIENCE, Answer, connected, post
 from weather.http import protocol
-from weather.http.problems import SENTENCES
-from weather.http.protocol import FrontDoor, Places, install, without_upgrade
+from weather.http.problems import MESSAGES
+from weather.http.protocol import LimitedHttpProtocol, Slots, install, without_upgrade
 
 # When an upgrade of uvicorn breaks one of the next five, compare weather/http/protocol.py with it.
 
@@ -81,7 +81,7 @@ def test_a_lifespans_receive_leads_to_the_configuration_that_each_connection_ask
     assert cast(Any, lifespan.receive).__self__ is lifespan
     install(cast(Receive, lifespan.receive), {}, lambda _: None)
     made = cast(Any, config.http_protocol_class)
-    assert made.func is FrontDoor
+    assert made.func is LimitedHttpProtocol
     startup = inspect.getsource(Server.startup)
     assert "return config.http_protocol_class(" in startup
     assert startup.index("await self.lifespan.startup()") < startup.index("create_server")
@@ -102,11 +102,11 @@ def test_another_protocol_or_server_is_left_alone() -> None:
 
 def test_those_let_in_count_until_the_loops_next_turn() -> None:
     async def let_in() -> list[bool]:
-        places = Places({"/predict": 2})
+        slots = Slots({"/predict": 2})
         loop = asyncio.get_running_loop()
-        found = [places.let_in("/predict", loop) for _ in range(3)]
+        found = [slots.reserve("/predict", loop) for _ in range(3)]
         await asyncio.sleep(0)
-        return [*found, places.let_in("/predict", loop)]
+        return [*found, slots.reserve("/predict", loop)]
 
     assert asyncio.run(let_in()) == [True, True, False, True]
 
@@ -114,11 +114,11 @@ def test_those_let_in_count_until_the_loops_next_turn() -> None:
 def test_places_follow_what_the_app_has_free_and_are_by_path() -> None:
     async def let_in() -> list[bool]:
         free = {"/predict": 0, "/predict_batch": 1}
-        places = Places(free)
+        slots = Slots(free)
         loop = asyncio.get_running_loop()
-        found = [places.let_in(path, loop) for path in ("/predict", "/predict_batch", "/metrics", "/metrics")]
+        found = [slots.reserve(path, loop) for path in ("/predict", "/predict_batch", "/metrics", "/metrics")]
         free["/predict"] = 1
-        return [*found, places.let_in("/predict", loop)]
+        return [*found, slots.reserve("/predict", loop)]
 
     assert asyncio.run(let_in()) == [False, True, True, True, True]
 
@@ -161,8 +161,8 @@ class Visit:
         config = Config(app, http="httptools", lifespan="off", log_config=None)
         config.load()
         self.transport = Transport()
-        self.door = FrontDoor(
-            Places({"/predict": free}),
+        self.door = LimitedHttpProtocol(
+            Slots({"/predict": free}),
             self.refused.append,
             config=config,
             server_state=Server(config).server_state,
@@ -289,7 +289,7 @@ def test_a_head_has_its_time_and_then_the_connection_is_closed(monkeypatch: pyte
         for piece in pieces:
             visitor.says(piece)
             await asyncio.sleep(0.01)
-        timers = visitor.door.head_timer is not None
+        timers = visitor.door.header_timer is not None
         if timers:
             while not visitor.transport.closing:
                 await asyncio.sleep(0.01)
@@ -344,7 +344,7 @@ def crowd(url: str, size: int = 8) -> Iterator[Counter[int]]:
 def checked(answer: Answer) -> Answer:
     """A forecast, or a complete refusal."""
     if answer.status == 429:
-        assert answer.problem() == SENTENCES[429]
+        assert answer.problem() == MESSAGES[429]
         assert answer.headers["retry-after"] == "1"
     else:
         assert answer.forecast().keys() == {"prediction", "probability"}

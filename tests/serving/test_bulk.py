@@ -152,7 +152,7 @@ def test_other_work_gets_its_turn_between_chunks(classifier: Classifier) -> None
         while not work.done():
             count += 1
             await asyncio.sleep(0)
-        assert len((await work).rain) == 6400
+        assert len((await work).decisions) == 6400
         return count
 
     assert asyncio.run(turns()) >= 6400 // bulk.CHUNK

@@ -13,14 +13,14 @@ import psutil
 from loadtest.chaos import worker
 from loadtest.serving import Service, running
 from tests.conftest import EXAMPLE
-from weather.serving.workers import works
+from weather.serving.workers import is_running_worker
 
 TWO_WORKERS = {"BENTOML_CONFIG_OPTIONS": "services.rain_forecast.workers=2"}
 IN_A_CONTAINER = {"BENTOML_CONTAINERIZED": "true"}
 
 
 def workers(service: Service) -> list[psutil.Process]:
-    return [child for child in psutil.Process(service.process.pid).children() if works(child)]
+    return [child for child in psutil.Process(service.process.pid).children() if is_running_worker(child)]
 
 
 def ready(service: Service) -> int:

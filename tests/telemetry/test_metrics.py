@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loadtest.serving import served
 from tests.conftest import EXAMPLE
-from weather.telemetry import metrics
+from weather.telemetry import buffer
 
 HOT = {**EXAMPLE, "temp_c": 50.0}
 
@@ -97,7 +97,7 @@ def test_many_observations_count_as_one_by_one(values: list[float]) -> None:
     one_by_one, at_once = (Histogram(name, "-", buckets=(0.1, 0.5, 1.0), registry=None) for name in "ab")
     for value in values:
         one_by_one.observe(value)
-    metrics.observe(at_once, values)
+    buffer.observe_many(at_once, values)
     theirs, ours = (
         {
             f"{sample.name[1:]} {sample.labels}": sample.value
@@ -116,7 +116,7 @@ def test_two_workers_are_added_up(bentoml_home: Path) -> None:
     with served(bentoml_home, env=two) as url, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: httpx.post(f"{url}/predict", json=EXAMPLE), range(200)))
         assert {answer.status_code for answer in answers} == {200}
-        time.sleep(2 * metrics.WRITE_SECONDS)
+        time.sleep(2 * buffer.WRITE_SECONDS)
         found = samples(url)
     assert found["forecasts_total", "Rain"] == found["probability_count", ""] == 200
     assert found["golden_check_passed", ""] == 1

@@ -1,4 +1,4 @@
-"""The names under which scaler and classifier live in the BentoML model store."""
+"""Names in the BentoML model store, and of the files in it."""
 
 SCALER = "weather-scaler"
 CLASSIFIER = "weather-classifier"
