@@ -27,7 +27,7 @@ def bentoml(*arguments: str, home: Path, cwd: Path) -> str:
     return done.stdout
 
 
-def test_a_bento_holds_both_models_and_serves_the_same_from_a_clean_home(tmp_path: Path, url: str) -> None:
+def test_an_exported_bento_has_both_models_and_gives_the_same_forecasts(tmp_path: Path, url: str) -> None:
     builder, elsewhere = tmp_path / "builder", tmp_path / "elsewhere"
     assert run_cli("import", home=builder).returncode == 0
     tag = bentoml("build", "--output", "tag", home=builder, cwd=PROJECT).strip().split(":", 1)[1]

@@ -29,7 +29,7 @@ def chance(classifier: Classifier, **changes: float) -> float:
     return found
 
 
-def test_a_fine_day_stays_dry_and_a_rainy_hour_rains_on(classifier: Classifier) -> None:
+def test_a_dry_day_has_a_low_probability_and_a_rainy_hour_a_high_one(classifier: Classifier) -> None:
     assert chance(classifier) < 0.1
     wet = {**EXAMPLE, "humidity": 0.96, "visibility_km": 3.0, "pressure_millibars": 1002.0}
     assert chance(classifier, **wet) > 0.6
@@ -43,19 +43,19 @@ def test_a_fine_day_stays_dry_and_a_rainy_hour_rains_on(classifier: Classifier) 
         ({"humidity": 0.95, "pressure_millibars": 1005.0, "visibility_km": 4.0}, True),
     ],
 )
-def test_the_signs_of_rain_raise_its_chance(
+def test_signs_of_rain_raise_the_probability(
     classifier: Classifier, change: dict[str, float], more_rain: bool
 ) -> None:
     assert (chance(classifier, **change) > chance(classifier)) == more_rain
 
 
-def test_noise_below_the_instruments_resolution_changes_little(classifier: Classifier) -> None:
+def test_noise_below_the_resolution_of_instruments_changes_little(classifier: Classifier) -> None:
     base = chance(classifier)
     for name, noise in (("temp_c", 0.05), ("humidity", 0.002), ("pressure_millibars", 0.05)):
         assert chance(classifier, **{name: DRY[name] + noise}) == pytest.approx(base, abs=0.01)
 
 
-def test_the_committed_files_have_skill_on_the_blocks_they_never_saw(classifier: Classifier) -> None:
+def test_the_committed_model_has_skill_on_the_test_blocks(classifier: Classifier) -> None:
     dealt = roles(samples(new_york_2013(), 4), FOLDS - 1)
     rain, probability = classifier(dealt.test.x.astype(np.float32))
     assert probability is not None

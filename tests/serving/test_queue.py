@@ -54,7 +54,7 @@ class Doubler:
 
 
 def queue_of(doubler: Doubler, used: CorkDispatcher[int, int], sizes: list[float]) -> Submit:
-    return batching_queue(used, Doubler.double, doubler, None, sizes.append)  # type: ignore[arg-type]
+    return batching_queue(used, Doubler.double, doubler, None, sizes.append)
 
 
 def test_items_that_arrive_during_a_batch_form_the_next_one() -> None:
