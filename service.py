@@ -1,6 +1,4 @@
-"""The API: ``POST /predict`` takes one hour's observations and answers whether rain is coming;
-``POST /predict_batch`` takes many.
-"""
+"""The API: ``POST /predict`` forecasts from one observation, ``POST /predict_batch`` from many."""
 
 from __future__ import annotations
 
@@ -21,13 +19,13 @@ from weather.model.classifier import Classifier
 from weather.model.loading import NotServable, load
 from weather.pages.routes import create_app
 from weather.pages.served_model import ServedModel
-from weather.serving.batching import Observation, SingleForecast
-from weather.serving.bentoml_internals import LeanService
+from weather.serving.app import OptimizedService
 from weather.serving.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
 from weather.serving.configuration import MAX_BATCH_SIZE, MAX_LATENCY_MS, configuration
+from weather.serving.single import Observation, SingleForecast
+from weather.telemetry import json_logs
 from weather.telemetry.forecast_log import ForecastLog
-from weather.telemetry.json_logs import configure
-from weather.telemetry.metrics import watch
+from weather.telemetry.metrics import register_model
 
 try:
     settings = read_settings()
@@ -35,15 +33,15 @@ try:
 except (BadSetting, BadKeys) as reason:
     sys.exit(f"The service can't start: {reason}")
 
-configure(settings.log_format)
+json_logs.configure(settings.log_format)
 log = logging.getLogger("bentoml.weather")
 pages = create_app(keys_required=keys is not None)
 
 
-@bentoml.service(name="rain_forecast", service_class=LeanService, **configuration(settings))
+@bentoml.service(name="rain_forecast", service_class=OptimizedService, **configuration(settings))
 @bentoml.asgi_app(pages, path="/")
 class RainForecast:
-    """Will it rain within the next hours? Seven surface observations in, a forecast out."""
+    """Will it rain within the next hours? Surface observations of one hour in, a forecast out."""
 
     # Class attributes, so that `bentoml build` packs both models into the Bento.
     scaler = bentoml.models.BentoModel(f"{SCALER}:latest")
@@ -54,16 +52,16 @@ class RainForecast:
         try:
             self.classifier = load(self.scaler, self.model)
         except NotServable as reason:
-            log.error("Not ready, and will not be: %s", reason)
+            log.error("The service stays not ready: %s", reason)
         rate = settings.forecast_log_rate
         self.forecast_log = ForecastLog(rate, str(self.model.tag)) if rate else None
-        watch(self.classifier, self.scaler, self.model)
+        register_model(self.classifier, self.scaler, self.model)
         pages.state.served = ServedModel(self.scaler, self.model, self.classifier is not None)
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def freeze_heap(self) -> None:
-        """Keep what start-up made out of later collections: 99th percentile at 32 connections
-        16 ms with, 82 ms without (docs/performance.md).
+        """Exclude the objects made at start-up from garbage collection: the 99th percentile at 32
+        connections is 16 ms with this, 82 ms without (docs/performance.md).
         """
         gc.collect()
         gc.freeze()
@@ -76,24 +74,28 @@ class RainForecast:
         output_spec=SingleForecast,
     )
     async def predict(self, observations: list[WeatherVariables]) -> list[Forecast]:
-        """Forecast rain from one hour's observations; concurrent requests share a batch."""
-        forecasts = self.ready().forecast(observations)
+        """Forecast from one observation; concurrent requests are computed as a batch."""
+        forecasts = self.ready_classifier().forecast(observations)
         if self.forecast_log is not None:
             self.forecast_log.single(observations, forecasts)
         return forecasts
 
     @bentoml.api(input_spec=BulkObservations, output_spec=BulkForecasts)  # type: ignore[untyped-decorator]
     async def predict_batch(self, bulk: Bulk) -> Answers:
-        """Forecast rain from up to 10,000 observations, JSON or CSV, in order."""
-        answers = await answer(self.ready(), bulk)
+        """Forecast from many observations, JSON or CSV, in order."""
+        answers = await answer(self.ready_classifier(), bulk)
         if self.forecast_log is not None:
-            await self.forecast_log.bulk(bulk.rows, answers.rain, answers.chances)
+            await self.forecast_log.bulk(bulk.rows, answers.decisions, answers.probabilities)
         return answers
 
-    def ready(self) -> Classifier:
-        """The classifier, or a 503."""
+    def ready_classifier(self) -> Classifier:
+        """The classifier.
+
+        Raises:
+            Problem: 503, if it failed its start-up check.
+        """
         if self.classifier is None:
-            raise Problem(503, "the model failed its start-up check; the reason is in the service's log")
+            raise Problem(503, "the model failed its start-up check; the service's log has the reason")
         return self.classifier
 
     async def __is_ready__(self) -> bool:

@@ -15,9 +15,9 @@ from weather.contract.names import MODEL_FILE, SCALER_FILE
 from weather.importing import compiler
 from weather.importing.artifacts import read
 from weather.model.classifier import Classifier
-from weather.serving import bentoml_internals
-from weather.serving.batching import Observation, SingleForecast
-from weather.serving.bentoml_internals import LeanApp
+from weather.serving import queue
+from weather.serving.app import AppFactory
+from weather.serving.single import Observation, SingleForecast
 
 RainForecast = service.RainForecast
 WITHOUT = os.environ.get("WITHOUT", "")
@@ -25,12 +25,12 @@ WITHOUT = os.environ.get("WITHOUT", "")
 
 def keep(*kinds: str) -> None:
     """Leave BentoML's middlewares of these names in their places."""
-    lean = LeanApp.lean
+    replace = AppFactory.replace
 
-    def partly(self: LeanApp, middleware: Middleware) -> list[Middleware]:
-        return [middleware] if getattr(middleware.cls, "__name__", "") in kinds else lean(self, middleware)
+    def replace_others(self: AppFactory, middleware: Middleware) -> list[Middleware]:
+        return [middleware] if getattr(middleware.cls, "__name__", "") in kinds else replace(self, middleware)
 
-    LeanApp.lean = partly  # type: ignore[method-assign]
+    AppFactory.replace = replace_others  # type: ignore[method-assign]
 
 
 def bentomls_way() -> None:
@@ -45,8 +45,8 @@ def bentomls_way() -> None:
 
     Observation.from_http_request = parsed  # type: ignore[method-assign, assignment]
     SingleForecast.to_http_response = written  # type: ignore[method-assign, assignment]
-    LeanApp.api_endpoint = ServiceAppFactory.api_endpoint  # type: ignore[method-assign]
-    LeanApp.create_instance = ServiceAppFactory.create_instance  # type: ignore[method-assign]
+    AppFactory.api_endpoint = ServiceAppFactory.api_endpoint  # type: ignore[method-assign]
+    AppFactory.create_instance = ServiceAppFactory.create_instance  # type: ignore[method-assign]
 
 
 def original_graph(*_: object) -> Classifier:
@@ -67,7 +67,7 @@ match WITHOUT:
     case "the short way to the dispatcher":
         bentomls_way()
     case "dispatching at once":
-        bentoml_internals.NeverWait = Optimizer  # type: ignore[misc]
+        queue.NoWaitOptimizer = Optimizer  # type: ignore[misc]
     case "the graph rewrite":
         service.load = original_graph  # type: ignore[assignment]
     case "switching the access log off":

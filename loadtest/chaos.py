@@ -36,7 +36,7 @@ from weather.contract.variables import EXAMPLE
 from weather.importing.artifacts import read
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
-from weather.serving.workers import works
+from weather.serving.workers import is_running_worker
 
 STEPS = (500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000, 8000)
 """Requests a second, to find the knee: the last step at which 95 % got their forecast."""
@@ -251,7 +251,7 @@ def on_first_core(start: contextlib.AbstractContextManager[T]) -> Iterator[T]:
 
 def worker(service: Service) -> psutil.Process:
     """The service's worker process."""
-    return next(child for child in psutil.Process(service.process.pid).children() if works(child))
+    return next(child for child in psutil.Process(service.process.pid).children() if is_running_worker(child))
 
 
 def recovery(outcome: Outcome, calm: Outcome | None) -> float:

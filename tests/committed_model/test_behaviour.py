@@ -29,7 +29,9 @@ def chance(classifier: Classifier, **changes: float) -> float:
     return found
 
 
-def test_a_fine_day_stays_dry_and_a_rainy_hour_rains_on(committed_classifier: Classifier) -> None:
+def test_the_probability_is_low_on_a_dry_day_and_high_in_rain(
+    committed_classifier: Classifier,
+) -> None:
     assert chance(committed_classifier) < 0.1
     wet = {**EXAMPLE, "humidity": 0.96, "visibility_km": 3.0, "pressure_millibars": 1002.0}
     assert chance(committed_classifier, **wet) > 0.6
@@ -43,21 +45,19 @@ def test_a_fine_day_stays_dry_and_a_rainy_hour_rains_on(committed_classifier: Cl
         ({"humidity": 0.95, "pressure_millibars": 1005.0, "visibility_km": 4.0}, True),
     ],
 )
-def test_the_signs_of_rain_raise_its_chance(
+def test_signs_of_rain_raise_the_probability(
     committed_classifier: Classifier, change: dict[str, float], more_rain: bool
 ) -> None:
     assert (chance(committed_classifier, **change) > chance(committed_classifier)) == more_rain
 
 
-def test_noise_below_the_instruments_resolution_changes_little(committed_classifier: Classifier) -> None:
+def test_noise_below_the_resolution_of_instruments_changes_little(committed_classifier: Classifier) -> None:
     base = chance(committed_classifier)
     for name, noise in (("temp_c", 0.05), ("humidity", 0.002), ("pressure_millibars", 0.05)):
         assert chance(committed_classifier, **{name: DRY[name] + noise}) == pytest.approx(base, abs=0.01)
 
 
-def test_it_has_skill_on_the_blocks_it_never_saw(
-    committed_classifier: Classifier,
-) -> None:
+def test_it_has_skill_on_the_test_blocks(committed_classifier: Classifier) -> None:
     dealt = roles(samples(new_york_2013(), 4), FOLDS - 1)
     rain, probability = committed_classifier(dealt.test.x)
     assert probability is not None

@@ -11,7 +11,7 @@ from weather.contract.faults import Fault, faults
 from weather.contract.variables import FEATURES, LIMITS, WeatherVariables
 
 
-def refused(body: str | bytes) -> list[Fault]:
+def rejected(body: str | bytes) -> list[Fault]:
     with pytest.raises(ValidationError) as caught:
         WeatherVariables.model_validate_json(body)
     return faults(caught.value)
@@ -33,53 +33,53 @@ def test_both_ends_of_each_range_are_accepted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FEATURES)
-def test_just_outside_each_range_is_refused_naming_field_and_range(name: str) -> None:
+def test_values_just_outside_the_range_are_rejected_with_field_and_range(name: str) -> None:
     low, high = LIMITS[name]
     for outside in (math.nextafter(low, -math.inf), math.nextafter(high, math.inf)):
-        (fault,) = refused(changed(**{name: outside}))
+        (fault,) = rejected(changed(**{name: outside}))
         assert fault.loc == [name]
         assert fault.msg.startswith(f"{name} is out of range")
         assert f"{low:g}" in fault.msg
         assert f"{high:g}" in fault.msg
 
 
-def test_a_percentage_is_told_to_be_a_fraction() -> None:
-    (fault,) = refused(changed(humidity=65))
+def test_the_message_for_a_percentage_asks_for_a_fraction() -> None:
+    (fault,) = rejected(changed(humidity=65))
     assert "fraction" in fault.msg
     assert "percentage" in fault.msg
 
 
 @pytest.mark.parametrize("value", ["8.75", True, None, [1], {}])
-def test_other_types_than_numbers_are_refused(value: object) -> None:
-    (fault,) = refused(changed(temp_c=value))
+def test_only_numbers_are_accepted(value: object) -> None:
+    (fault,) = rejected(changed(temp_c=value))
     assert fault.loc == ["temp_c"]
     assert "not a JSON number" in fault.msg
 
 
 @pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_numbers_that_are_not_finite_are_refused(token: str) -> None:
+def test_only_finite_numbers_are_accepted(token: str) -> None:
     body = changed(temp_c=0).replace('"temp_c": 0', f'"temp_c": {token}')
-    (fault,) = refused(body)
+    (fault,) = rejected(body)
     assert fault.loc == ["temp_c"]
     assert "not a finite number" in fault.msg
 
 
 def test_every_fault_of_a_record_is_listed() -> None:
     body = json.dumps({"temp_c": 200, "humidity": "x"})
-    assert [f.loc for f in refused(body)] == [[name] for name in FEATURES]
+    assert [f.loc for f in rejected(body)] == [[name] for name in FEATURES]
 
 
-def test_unknown_fields_are_refused_by_name_and_cut() -> None:
-    (fault,) = refused(changed(dewpoint=3))
+def test_unknown_fields_are_rejected_by_name_and_long_names_are_cut() -> None:
+    (fault,) = rejected(changed(dewpoint=3))
     assert "dewpoint is not a known field" in fault.msg
-    (long,) = refused(changed(**{"x" * 10_000: 1}))
+    (long,) = rejected(changed(**{"x" * 10_000: 1}))
     assert len(long.msg) < 400
 
 
 @pytest.mark.parametrize("body", ["", "[]", "[1,2,3]", "3", '"text"', "null", "{", '{"temp_c": 1,}'])
-def test_bodies_that_are_no_object_are_refused(body: str) -> None:
-    assert refused(body)[0].type in ("json_invalid", "model_type")
+def test_only_json_objects_are_accepted(body: str) -> None:
+    assert rejected(body)[0].type in ("json_invalid", "model_type")
 
 
-def test_values_are_not_echoed() -> None:
-    assert "secret-value" not in "".join(f.msg for f in refused(changed(temp_c="secret-value")))
+def test_values_are_not_repeated_in_messages() -> None:
+    assert "secret-value" not in "".join(f.msg for f in rejected(changed(temp_c="secret-value")))

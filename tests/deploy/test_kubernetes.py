@@ -366,15 +366,15 @@ def test_the_documented_commands_make_a_file_of_keys_that_the_service_takes(tmp_
     subprocess.run(["bash", "-c", f"keys={tmp_path}; {extract}"], check=True)
     (key,) = re.findall(r"shown once: *(\S+)", made)
     keys = api_keys.Keys(tmp_path / "api-keys")
-    assert keys.know(key.encode())
-    assert not keys.know(b"another")
+    assert keys.accept(key.encode())
+    assert not keys.accept(b"another")
 
 
 def test_keys_change_when_the_kubelet_swaps_the_secrets_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mounted Secret is a link to a link to a folder, and the kubelet replaces the second one."""
-    monkeypatch.setattr(api_keys, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(api_keys, "CHECK_SECONDS", 0.0)
 
     def write(version: str, key: bytes) -> None:
         (tmp_path / version).mkdir()
@@ -386,10 +386,10 @@ def test_keys_change_when_the_kubelet_swaps_the_secrets_folder(
     write("..2026_01_01", b"old")
     (tmp_path / "api-keys").symlink_to("..data/api-keys")
     keys = api_keys.Keys(tmp_path / "api-keys")
-    assert keys.know(b"old")
+    assert keys.accept(b"old")
     write("..2026_01_02", b"new")
-    assert keys.know(b"new")
-    assert not keys.know(b"old")
+    assert keys.accept(b"new")
+    assert not keys.accept(b"old")
 
 
 # Who finds whom.

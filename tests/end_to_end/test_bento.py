@@ -45,7 +45,7 @@ def included() -> set[str]:
     return {path for path in wanted if not path.endswith(".pyc")}
 
 
-def test_a_bento_holds_both_models_and_serves_the_same_from_a_clean_home(
+def test_an_exported_bento_has_both_models_and_gives_the_same_forecasts(
     bentoml_home: Path, tmp_path: Path, url: str
 ) -> None:
     builder, elsewhere = shutil.copytree(bentoml_home, tmp_path / "builder"), tmp_path / "elsewhere"

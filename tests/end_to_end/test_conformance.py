@@ -1,10 +1,10 @@
-"""The service answers as its own OpenAPI document says: every check of schemathesis on every operation.
+"""The service conforms to its own OpenAPI document: every check of schemathesis on every operation.
 
-Each operation gets the document's examples, the limits of its schema one by one, other methods and media
-types, and then generated requests: bodies that the document allows (which must be accepted) and bodies
-that it forbids (which must be refused). ``make fuzz`` asks for more of the same.
+Each operation gets the document's examples, the limits of its schema, other methods and media types, then
+generated requests: bodies that the document allows must be accepted, others rejected. ``make fuzz``
+runs more of the same.
 
-This module is also schemathesis' hooks: it says what a CSV body is, which a schema can't.
+This module is also schemathesis' hooks: it generates CSV bodies, which a schema can't describe.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from weather.contract.variables import EXAMPLE, FEATURES, LIMITS
 
 FEW = 200
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", FEW))
-"""Generated requests for each POST path; each of its GET paths has but one."""
+"""Generated requests per POST path; there is one per GET path."""
 
 REPEAT = EXAMPLES == FEW
-"""The gate asks the same each time, so that nothing fails by chance; ``make fuzz`` asks anew."""
+"""Tests send the same requests each time, so that none fails by chance; ``make fuzz`` sends new ones."""
 
-MOST_SECONDS = 270
-"""For one run of schemathesis, which then stops and says what it has done so far."""
+MAX_SECONDS = 270
+"""Time limit of one run of schemathesis, which then stops and reports what it has done."""
 
 KEY = "the key"
 
@@ -50,7 +50,7 @@ Conforms = Callable[..., dict[str, Any]]
 Table = tuple[list[str], list[list[str]]]
 """Header and lines of a CSV body."""
 
-NO_NUMBERS = (
+NOT_NUMBERS = (
     "",
     " ",
     "nan",
@@ -66,7 +66,7 @@ NO_NUMBERS = (
     "1_0",
     "١",
 )
-"""In CSV; the last two are to Python."""
+"""Cells that are not numbers in CSV; Python accepts the last two as numbers."""
 
 
 @cache
@@ -81,21 +81,21 @@ def cells(name: str) -> st.SearchStrategy[str]:
 
 @st.composite
 def tables(draw: st.DrawFn) -> Table:
-    """The fields in any order, a line an hour."""
+    """The fields in any order, one line per observation."""
     names = draw(st.permutations(FEATURES))
     return names, draw(st.lists(st.tuples(*map(cells, names)).map(list), min_size=1, max_size=6))
 
 
 @st.composite
 def damaged_tables(draw: st.DrawFn) -> Table:
-    """With one fault."""
+    """Tables with one fault."""
     names, lines = draw(tables())
     line, column = draw(st.sampled_from(lines)), draw(st.integers(0, len(FEATURES) - 1))
     low, high = LIMITS[names[column]]
     below, above = st.floats(max_value=low, exclude_max=True), st.floats(min_value=high, exclude_min=True)
     match draw(st.sampled_from(["a cell", "a value too many", "one too few", "a name", "no lines"])):
         case "a cell":
-            line[column] = draw((below | above).map(repr) | st.sampled_from(NO_NUMBERS))
+            line[column] = draw((below | above).map(repr) | st.sampled_from(NOT_NUMBERS))
         case "a value too many":
             for some in draw(st.sampled_from([[line], lines])):
                 some.append("1")
@@ -110,7 +110,7 @@ def damaged_tables(draw: st.DrawFn) -> Table:
 
 @st.composite
 def as_csv(draw: st.DrawFn, tables: st.SearchStrategy[Table]) -> str:
-    """A table as one program or another writes it."""
+    """A table in the styles of different programs."""
     names, lines = draw(tables)
     mark = draw(st.sampled_from(["", "\ufeff"]))
     quote, end = draw(st.sampled_from(["", '"'])), draw(st.sampled_from(["\n", "\r\n"]))
@@ -125,13 +125,13 @@ sized = settings(
     derandomize=REPEAT,
     database=None,
     deadline=None,
-    suppress_health_check=list(HealthCheck),  # they judge the machine, and one fixture for all is meant here
+    suppress_health_check=list(HealthCheck),  # they depend on the machine; sharing the fixture is intended
 )
 
 
 @pytest.fixture(scope="module")
 def locked(bentoml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service that wants a key."""
+    """The address of a service that requires a key."""
     # A home of its own: a service that starts clears the metrics of the others in its home.
     home = shutil.copytree(bentoml_home, tmp_path_factory.mktemp("locked") / "home")
     file = home / "keys"
@@ -142,7 +142,7 @@ def locked(bentoml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def conforms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Conforms:
-    """``st run`` on a service's own document; its report, after it was found to be without failures."""
+    """Runs schemathesis on a service's own document, checks that nothing failed, returns its report."""
 
     def run(url: str, *flags: str, examples: int = EXAMPLES) -> dict[str, Any]:
         file = tmp_path / "report.json"
@@ -151,7 +151,7 @@ def conforms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Conforms:
                 *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--checks", "all"),
                 *("--max-examples", str(examples), "--report", "json", "--report-json-path", str(file)),
                 *(["--generation-deterministic"] if REPEAT else ["--generation-database", "none"]),
-                *("--suppress-health-check", "all", "--no-color", *flags),  # they judge the machine
+                *("--suppress-health-check", "all", "--no-color", *flags),  # they depend on the machine
             ],
             cwd=PROJECT,
             env={**os.environ, "SCHEMATHESIS_HOOKS": __name__},
@@ -160,7 +160,7 @@ def conforms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Conforms:
             text=True,
         ) as process:
             try:
-                output, _ = process.communicate(timeout=MOST_SECONDS)
+                output, _ = process.communicate(timeout=MAX_SECONDS)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGINT)
                 output, _ = process.communicate()
@@ -180,26 +180,26 @@ def conforms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Conforms:
     return run
 
 
-def test_the_service_keeps_its_contract(conforms: Conforms, url: str) -> None:
+def test_the_service_conforms_to_its_document(conforms: Conforms, url: str) -> None:
     report = conforms(url)
     if report["stop_reason"] == "completed":
         for path in ("POST /predict", "POST /predict_batch"):
             fuzzing = report["valid_rates"][path]["fuzzing"]
-            assert fuzzing["accepted"] > EXAMPLES // 4, "as many as that were good requests, and answered"
+            assert fuzzing["accepted"] > EXAMPLES // 4, "at least that many requests were valid and answered"
 
 
-def test_with_a_key_too(conforms: Conforms, locked: str) -> None:
+def test_a_service_with_keys_conforms_for_a_client_with_a_key(conforms: Conforms, locked: str) -> None:
     conforms(locked, "--header", f"Authorization: Bearer {KEY}", examples=EXAMPLES // 5)
 
 
-def test_without_a_key_nothing_is_forecast(conforms: Conforms, locked: str) -> None:
+def test_a_service_with_keys_conforms_for_a_client_without_one(conforms: Conforms, locked: str) -> None:
     report = conforms(locked, examples=EXAMPLES // 5)
     assert report["warnings"]["missing_auth"] == ["POST /predict", "POST /predict_batch"], "only 401 there"
 
 
 @sized
 @given(body=as_csv(damaged_tables()))
-def test_a_csv_body_with_a_fault_is_refused(client: httpx.Client, body: str) -> None:
+def test_a_csv_body_with_a_fault_is_rejected(client: httpx.Client, body: str) -> None:
     answer = client.post("/predict_batch", content=body.encode(), headers={"Content-Type": "text/csv"})
     assert answer.status_code == 400, answer.text
     assert answer.json()["detail"]
@@ -215,7 +215,9 @@ def test_a_csv_body_with_a_fault_is_refused(client: httpx.Client, body: str) -> 
 )
 @sized
 @given(noise=st.binary(max_size=100), cut=st.integers(0, 100))
-def test_noise_is_refused(client: httpx.Client, path: str, media_type: str, noise: bytes, cut: int) -> None:
+def test_random_bytes_are_rejected(
+    client: httpx.Client, path: str, media_type: str, noise: bytes, cut: int
+) -> None:
     body = json.dumps(EXAMPLE).encode()[:cut] + noise
     answer = client.post(path, content=body, headers={"Content-Type": media_type})
     assert answer.status_code == 400, answer.text

@@ -16,8 +16,8 @@ from weather.contract.variables import WeatherVariables
 
 @contextmanager
 def answering(body: bytes, status: int = 200) -> Iterator[str]:
-    """A named test double: a server that gives every request the same wrong answer, which the
-    real service can't be brought to do."""
+    """A test double: a server that answers every request with the same wrong response, which the real
+    service can't be made to do."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -47,7 +47,7 @@ def answering(body: bytes, status: int = 200) -> Iterator[str]:
 EVERYONE = ("Station", "Front", "Bulk", "BadClient")
 
 
-def test_all_clients_pass_on_a_healthy_service_from_two_workers(committed_url: str, tmp_path: Path) -> None:
+def test_all_kinds_of_clients_pass_on_a_healthy_service(committed_url: str, tmp_path: Path) -> None:
     assert load(committed_url, 6, 15, *EVERYONE, workers=2, reports=tmp_path) == 0
     table = (tmp_path / "load_stats.csv").read_text()
     for name in ("/predict", "/predict_batch", "/predict, invalid"):
@@ -78,7 +78,7 @@ def test_wrong_answers_fail_the_run() -> None:
         assert load(address, seconds=3, users=2) == 1
 
 
-def test_answers_of_another_model_fail_unless_it_is_said() -> None:
+def test_answers_of_another_model_fail_unless_it_is_expected() -> None:
     with answering(b'{"prediction": "Rain", "probability": 0.123456}') as address:
         assert load(address, seconds=4, users=20) == 1
         assert load(address, 2, 5, "--model", "other") == 0
@@ -97,7 +97,7 @@ def test_refusals_count_against_their_own_threshold(capfd: pytest.CaptureFixture
     assert "MISSED refused_share" in verdict
 
 
-def test_the_sample_is_what_its_command_draws() -> None:
+def test_the_committed_sample_is_the_one_its_command_draws() -> None:
     assert SAMPLE.read_text() == drawn()
     assert SAMPLE.stat().st_size < 100_000
 

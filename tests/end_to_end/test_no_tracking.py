@@ -1,4 +1,4 @@
-"""Neither BentoML nor ONNX Runtime reports what is done here."""
+"""Neither BentoML nor ONNX Runtime reports usage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from loadtest.serving import PROJECT
 
 
-def test_onnx_runtime_makes_no_device_identity_once_our_package_is_imported(tmp_path: Path) -> None:
+def test_onnx_runtime_creates_no_device_id_when_our_package_is_imported(tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
     subprocess.run(
         [
@@ -27,7 +27,7 @@ def test_onnx_runtime_makes_no_device_identity_once_our_package_is_imported(tmp_
     assert list(tmp_path.rglob("*onnxruntime*")) == []
 
 
-def test_bentomls_tracking_is_off_in_all_that_we_run_or_ship() -> None:
+def test_bentomls_tracking_is_off_wherever_we_start_it() -> None:
     assert "export BENTOML_DO_NOT_TRACK := True" in (PROJECT / "Makefile").read_text()
     assert "BENTOML_DO_NOT_TRACK=True" in (PROJECT / ".ci" / "run").read_text()
     bentofile = yaml.safe_load((PROJECT / "bentofile.yaml").read_text())

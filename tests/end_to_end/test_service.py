@@ -1,4 +1,4 @@
-"""Behaviour of the real server, one behaviour a test."""
+"""Behaviour of the real service, one per test."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_answers_vary_with_each_input(client: httpx.Client) -> None:
         assert moved != base, name
 
 
-def test_concurrent_requests_give_the_answers_of_sequential_ones(client: httpx.Client) -> None:
-    """Defect 2: the old system's threads shared a scaler that each of them changed."""
+def test_concurrent_requests_get_the_same_answers_as_sequential_ones(client: httpx.Client) -> None:
+    """Defect 2 of the old system: its threads shared a scaler that each of them modified."""
     records = [observation() for _ in range(300)]
     alone = [forecast(client, r) for r in records]
     with ThreadPoolExecutor(32) as pool:
@@ -90,7 +90,7 @@ def test_concurrent_requests_share_batches(client: httpx.Client) -> None:
     assert float(total[0]) > float(sizes[0]), "some batches held more than one row"
 
 
-def test_the_forecast_is_the_classifiers(client: httpx.Client, classifier: Classifier) -> None:
+def test_the_forecast_equals_the_classifiers(client: httpx.Client, classifier: Classifier) -> None:
     record = observation()
     expected = classifier.forecast([WeatherVariables(**record)])[0]
     assert forecast(client, record) == {
@@ -100,7 +100,9 @@ def test_the_forecast_is_the_classifiers(client: httpx.Client, classifier: Class
 
 
 @pytest.mark.parametrize("name", FEATURES)
-def test_range_ends_are_answered_and_just_outside_is_refused(client: httpx.Client, name: str) -> None:
+def test_the_ends_of_each_range_are_accepted_and_values_just_outside_are_rejected(
+    client: httpx.Client, name: str
+) -> None:
     low, high = LIMITS[name]
     for end, outside in ((low, math.nextafter(low, -math.inf)), (high, math.nextafter(high, math.inf))):
         forecast(client, {**EXAMPLE, name: end})
@@ -130,14 +132,14 @@ FAULTY: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("what", FAULTY)
-def test_a_bad_body_is_a_400_and_the_next_good_one_is_answered(client: httpx.Client, what: str) -> None:
+def test_a_bad_body_is_a_400_and_the_next_request_is_answered(client: httpx.Client, what: str) -> None:
     answer = client.post("/predict", content=FAULTY[what], headers={"Content-Type": "application/json"})
     problem = assert_problem(answer, 400)
     assert problem["detail"]
     forecast(client, EXAMPLE)
 
 
-def test_a_bad_record_does_not_harm_its_neighbours(client: httpx.Client) -> None:
+def test_a_bad_record_does_not_affect_concurrent_requests(client: httpx.Client) -> None:
     good = forecast(client, EXAMPLE)
 
     def ask(number: int) -> httpx.Response:
@@ -163,7 +165,7 @@ def test_a_bad_record_does_not_harm_its_neighbours(client: httpx.Client) -> None
         "",
     ],
 )
-def test_other_content_types_are_refused(client: httpx.Client, media_type: str) -> None:
+def test_other_content_types_are_rejected(client: httpx.Client, media_type: str) -> None:
     answer = client.post("/predict", content=json.dumps(EXAMPLE), headers={"Content-Type": media_type})
     assert_problem(answer, 415)
 
@@ -173,7 +175,7 @@ def test_json_with_a_charset_is_accepted(client: httpx.Client) -> None:
     assert client.post("/predict", content=json.dumps(EXAMPLE), headers=headers).status_code == 200
 
 
-def test_large_bodies_are_refused_with_and_without_a_length(client: httpx.Client) -> None:
+def test_large_bodies_are_rejected_with_and_without_content_length(client: httpx.Client) -> None:
     headers = {"Content-Type": "application/json"}
     assert_problem(client.post("/predict", content=b" " * 20_000, headers=headers), 413)
     chunks = (b" " * 1000 for _ in range(20))
@@ -181,7 +183,7 @@ def test_large_bodies_are_refused_with_and_without_a_length(client: httpx.Client
     forecast(client, EXAMPLE)
 
 
-def test_unknown_paths_and_methods_have_the_one_error_shape(client: httpx.Client) -> None:
+def test_unknown_paths_and_methods_have_the_error_format(client: httpx.Client) -> None:
     assert_problem(client.get("/nowhere"), 404)
     refused = client.get("/predict")
     assert_problem(refused, 405)
@@ -229,7 +231,7 @@ def test_probes_and_metrics(client: httpx.Client) -> None:
     assert 'endpoint="/predict"' in client.get("/metrics").text
 
 
-def test_a_scan_for_paths_makes_no_new_metric_series(client: httpx.Client) -> None:
+def test_a_scan_for_paths_creates_no_metric_series(client: httpx.Client) -> None:
     for number in range(50):
         assert_problem(client.get(f"/scan-{number}"), 404)
     metrics = client.get("/metrics").text
@@ -237,7 +239,7 @@ def test_a_scan_for_paths_makes_no_new_metric_series(client: httpx.Client) -> No
     assert "scan-" not in metrics
 
 
-def test_refused_requests_write_no_traceback_to_the_log(bentoml_home: Path, tmp_path: Path) -> None:
+def test_rejected_requests_log_no_traceback(bentoml_home: Path, tmp_path: Path) -> None:
     with (tmp_path / "log").open("wb") as log, served(bentoml_home, log=log) as url:
         assert httpx.post(f"{url}/predict", json={}).status_code == 400
         assert httpx.post(f"{url}/predict", json=EXAMPLE).status_code == 200
@@ -245,7 +247,7 @@ def test_refused_requests_write_no_traceback_to_the_log(bentoml_home: Path, tmp_
     assert "Traceback" not in text, text
 
 
-def test_a_changed_model_is_not_ready_and_says_why(bentoml_home: Path, tmp_path: Path) -> None:
+def test_a_changed_model_is_not_ready_and_the_log_says_why(bentoml_home: Path, tmp_path: Path) -> None:
     home = shutil.copytree(bentoml_home, tmp_path / "home")
     compiled = next((home / "models" / "weather-classifier").glob("*/compiled.onnx"))
     compiled.write_bytes(compiled.read_bytes()[:-1] + b"\0")

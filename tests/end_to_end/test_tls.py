@@ -1,4 +1,4 @@
-"""TLS by BentoML's own flags, with a throw-away certificate."""
+"""TLS by BentoML's flags, with a temporary certificate."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return file, key
 
 
-def test_the_service_speaks_tls_and_nothing_else_on_its_port(
-    bentoml_home: Path, certificate: tuple[Path, Path]
-) -> None:
+def test_the_service_speaks_only_tls(bentoml_home: Path, certificate: tuple[Path, Path]) -> None:
     file, key = certificate
     flags = ("--ssl-certfile", str(file), "--ssl-keyfile", str(key))
     trust = ssl.create_default_context(cafile=str(file))

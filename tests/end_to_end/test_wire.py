@@ -1,5 +1,5 @@
-"""What arrives on the wire, byte by byte: slow, broken, hostile. The service answers or hangs up, once for
-each request, and goes on answering everybody else.
+"""Requests as bytes: slow, broken, hostile. The service answers each once or closes the connection, and
+keeps answering other clients.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tests.conftest import EXAMPLE
 from weather.http.limits import MAX_HEADER_BYTES
 
 PATIENCE = 30.0
-"""Seconds for an answer that must come."""
+"""Seconds to wait for a response that must arrive."""
 
 QUIET = 0.05
-"""Seconds in which an answer too many would have come."""
+"""Seconds within which an unexpected response would arrive."""
 
 GOOD = json.dumps(EXAMPLE).encode()
 HOST = b"Host: x\r\n"
@@ -31,7 +31,7 @@ JSON = HOST + b"Content-Type: application/json\r\n"
 
 
 def post(body: bytes = GOOD, headers: bytes = b"", path: bytes = b"/predict") -> bytes:
-    """A whole request."""
+    """A complete request."""
     length = b"Content-Length: %d\r\n" % len(body)
     return b"POST " + path + b" HTTP/1.1\r\n" + JSON + headers + length + b"\r\n" + body
 
@@ -52,7 +52,7 @@ class Answer:
         return found
 
     def problem(self) -> str:
-        """The sentence of an error in the one shape."""
+        """The sentence of an error response."""
         assert self.status >= 400, self
         assert self.headers["content-type"] == "application/json"
         found = json.loads(self.body)
@@ -75,7 +75,7 @@ class Wire:
             self.socket.sendall(part)
 
     def answer(self, to: str = "POST") -> Answer:
-        """The next answer."""
+        """The next response."""
         start = self.stream.readline()
         assert start.startswith(b"HTTP/1.1 "), start
         headers = {}
@@ -86,13 +86,13 @@ class Wire:
         return Answer(int(start.split()[1]), headers, self.stream.read(length))
 
     def closed(self) -> bool:
-        """Whether the service hangs up."""
+        """Whether the service closes the connection."""
         with suppress(ConnectionResetError):
             return self.stream.read(1) == b""
         return True
 
     def quiet(self) -> bool:
-        """Whether nothing more comes, for as long as we listen."""
+        """Whether no more data arrives within QUIET seconds."""
         self.socket.settimeout(QUIET)
         try:
             return self.closed()
@@ -100,7 +100,7 @@ class Wire:
             return True
 
     def reset(self) -> None:
-        """Leave rudely, with an RST."""
+        """Close with an RST."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -112,7 +112,7 @@ def connected(url: str) -> Iterator[Wire]:
 
 
 def one(url: str, *parts: bytes, to: str = "POST") -> Answer:
-    """The answer to what is one request at most, on a connection of its own; there is no second one."""
+    """The response to one request on a new connection; checks that there is no second one."""
     with connected(url) as wire:
         with suppress(BrokenPipeError, ConnectionResetError):  # it may have heard enough
             wire.send(*parts)
@@ -122,7 +122,7 @@ def one(url: str, *parts: bytes, to: str = "POST") -> Answer:
 
 
 def refused(url: str, *parts: bytes, status: int = 400) -> str:
-    """``one``, an error, after which the service hangs up."""
+    """The sentence of an error after which the service closes the connection."""
     with connected(url) as wire:
         with suppress(BrokenPipeError, ConnectionResetError):
             wire.send(*parts)
@@ -134,7 +134,7 @@ def refused(url: str, *parts: bytes, status: int = 400) -> str:
 
 
 def forecast(url: str, body: bytes = GOOD) -> dict[str, Any]:
-    """What the service says of one good record."""
+    """The forecast for one valid record."""
     with connected(url) as wire:
         wire.send(post(body))
         return wire.answer().forecast()
@@ -147,12 +147,12 @@ def expected(url: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def still_right(url: str, expected: dict[str, Any]) -> Iterator[None]:
-    """Whatever a test did, the next one is answered."""
+    """After each test the service still answers correctly."""
     yield
     assert forecast(url) == expected
 
 
-def test_a_body_that_comes_slowly_keeps_nobody_waiting(url: str, expected: dict[str, Any]) -> None:
+def test_a_slow_body_does_not_delay_other_requests(url: str, expected: dict[str, Any]) -> None:
     request = post()
     with connected(url) as slow:
         for at in range(0, len(request), 20):
@@ -161,20 +161,20 @@ def test_a_body_that_comes_slowly_keeps_nobody_waiting(url: str, expected: dict[
         assert slow.answer().forecast() == expected
 
 
-def test_a_body_that_never_ends_keeps_nobody_waiting(url: str, expected: dict[str, Any]) -> None:
-    """See also test_frontdoor.py, where there is one place only."""
+def test_an_incomplete_body_does_not_delay_other_requests(url: str, expected: dict[str, Any]) -> None:
+    """tests/http/test_protocol.py does the same on a service with one slot."""
     with connected(url) as wire:
         wire.send(post()[:-1])
         assert forecast(url) == expected
 
 
-@pytest.mark.parametrize("rudely", [False, True])
+@pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("sent", [post()[:5], post()[:40], post()[:-10], post()])
-def test_a_client_may_leave_at_any_time(url: str, sent: bytes, rudely: bool) -> None:
+def test_clients_may_disconnect_at_any_time(url: str, sent: bytes, reset: bool) -> None:
     for _ in range(10):
         with connected(url) as wire:
             wire.send(sent)
-            if rudely:
+            if reset:
                 wire.reset()
 
 
@@ -190,7 +190,7 @@ def test_pipelined_requests_are_answered_in_order(url: str) -> None:
         assert found["probability"] == pytest.approx(alone["probability"], abs=2e-6)
 
 
-def test_pipelined_good_and_bad_requests_each_get_their_own_answer(url: str) -> None:
+def test_pipelined_valid_and_invalid_requests_get_their_own_responses(url: str) -> None:
     with connected(url) as wire:
         wire.send(post() + post(b"{}") + b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n" + post() + post(b"[]"))
         assert [wire.answer().status for _ in range(5)] == [200, 400, 404, 200, 400]
@@ -198,16 +198,18 @@ def test_pipelined_good_and_bad_requests_each_get_their_own_answer(url: str) -> 
 
 
 @pytest.mark.parametrize("rest", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * MAX_HEADER_BYTES])
-def test_what_follows_good_requests_takes_none_of_their_answers(url: str, rest: bytes) -> None:
+def test_invalid_data_after_pipelined_requests_does_not_replace_their_responses(
+    url: str, rest: bytes
+) -> None:
     with connected(url) as wire:
         wire.send(post() + post(b"{}") + rest)
         first, second = wire.answer(), wire.answer()
         assert (first.status, second.status) == (200, 400)
-        assert json.loads(second.body)["detail"], "that is the answer to {}"
+        assert json.loads(second.body)["detail"], "this is the response to {}"
         assert wire.closed()
 
 
-def test_a_body_that_breaks_after_its_answer_gets_no_second_one(url: str) -> None:
+def test_a_body_that_becomes_invalid_after_the_response_gets_no_second_one(url: str) -> None:
     with connected(url) as wire:
         wire.send(CHUNKED.replace(b"application/json", b"text/plain"))
         assert wire.answer().status == 415
@@ -215,7 +217,7 @@ def test_a_body_that_breaks_after_its_answer_gets_no_second_one(url: str) -> Non
         assert wire.closed()
 
 
-def test_a_request_may_come_in_any_pieces(url: str, expected: dict[str, Any]) -> None:
+def test_a_request_may_arrive_byte_by_byte(url: str, expected: dict[str, Any]) -> None:
     request = post()
     with connected(url) as wire:
         wire.send(*(request[at : at + 1] for at in range(len(request))))
@@ -233,13 +235,16 @@ def test_a_request_may_come_in_any_pieces(url: str, expected: dict[str, Any]) ->
     ids=["one line", "many lines", "path", "no end"],
 )
 @pytest.mark.parametrize("pieces", [1, 2, 50])
-def test_a_large_head_is_a_431(url: str, head: bytes, pieces: int) -> None:
+def test_large_headers_are_a_431(url: str, head: bytes, pieces: int) -> None:
     step = -(-len(head) // pieces)
     parts = [head[at : at + step] for at in range(0, len(head), step)]
-    assert refused(url, *parts, status=431) == f"the head is larger than {MAX_HEADER_BYTES:,} bytes"
+    assert (
+        refused(url, *parts, status=431)
+        == f"the request line and headers are larger than {MAX_HEADER_BYTES:,} bytes"
+    )
 
 
-def test_a_head_that_just_fits_is_read_and_its_body_is_not_counted(
+def test_headers_below_the_limit_are_accepted_and_the_body_is_not_counted(
     url: str, expected: dict[str, Any]
 ) -> None:
     fits = b"X: " + b"y" * (MAX_HEADER_BYTES - 1000) + b"\r\n"
@@ -275,8 +280,8 @@ def test_a_head_that_just_fits_is_read_and_its_body_is_not_counted(
         post(headers=b"X: y\rZ: z\r\n"),
     ],
 )
-def test_what_is_not_http_is_a_400(url: str, sent: bytes) -> None:
-    assert refused(url, sent) == "this is not an HTTP/1.1 request"
+def test_malformed_http_is_a_400(url: str, sent: bytes) -> None:
+    assert refused(url, sent) == "this is not a valid HTTP/1.1 request"
 
 
 @pytest.mark.parametrize("path", [b"/predict", b"/predict_batch"])
@@ -295,7 +300,7 @@ def test_what_is_not_http_is_a_400(url: str, sent: bytes) -> None:
     ],
     ids=lambda body: repr(body[:20]),
 )
-def test_a_body_that_is_no_json_is_a_400(url: str, path: bytes, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_a_400(url: str, path: bytes, body: bytes) -> None:
     answer = one(url, post(body, path=path))
     assert answer.status == 400
     assert answer.problem() == "the body is not valid JSON"
@@ -310,7 +315,7 @@ def bulk(*records: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"9" * 400, b"-" + b"9" * 400, b"9" * 5000])
-def test_numbers_that_no_float_holds_are_refused(url: str, number: bytes) -> None:
+def test_numbers_beyond_the_range_of_float_are_rejected(url: str, number: bytes) -> None:
     for request in (
         post(with_temperature(number)),
         post(bulk(GOOD, with_temperature(number)), path=b"/predict_batch"),
@@ -323,15 +328,15 @@ def test_numbers_that_no_float_holds_are_refused(url: str, number: bytes) -> Non
 @pytest.mark.parametrize(
     ("number", "same"), [(b"-0.0", b"0"), (b"-0", b"0"), (b"1e-400", b"0"), (b"8.75" + b"0" * 5000, b"8.75")]
 )
-def test_odd_spellings_of_a_number_are_that_number(url: str, number: bytes, same: bytes) -> None:
+def test_unusual_spellings_of_a_number_are_accepted(url: str, number: bytes, same: bytes) -> None:
     found = forecast(url, with_temperature(number))
     assert found == forecast(url, with_temperature(same))
     many = one(url, post(bulk(with_temperature(number)), path=b"/predict_batch")).forecast()
     assert many["forecasts"][0]["probability"] == pytest.approx(found["probability"], abs=2e-6)
 
 
-def test_of_a_field_given_twice_the_last_one_counts(url: str, expected: dict[str, Any]) -> None:
-    """As in most JSON parsers, and in both paths alike."""
+def test_the_last_value_of_a_repeated_field_is_used(url: str, expected: dict[str, Any]) -> None:
+    """As in most JSON parsers; both paths behave the same."""
     other = GOOD.replace(b"0.83", b"0.2")
     for body, same in (
         (other[:-1] + b',"humidity":0.83}', expected),
@@ -362,7 +367,7 @@ def test_of_a_field_given_twice_the_last_one_counts(url: str, expected: dict[str
         b"\xd9\xa3",
     ],
 )
-def test_an_odd_content_length_is_a_400(url: str, length: bytes) -> None:
+def test_an_invalid_content_length_is_a_400(url: str, length: bytes) -> None:
     head = b"POST /predict HTTP/1.1\r\n" + JSON + b"Content-Length: " + length + b"\r\n\r\n"
     assert refused(url, head + GOOD)
 
@@ -390,7 +395,7 @@ HIDDEN = b"GET /hidden HTTP/1.1\r\n" + HOST + b"\r\n"
         b": chunked\r\nTransfer-Encoding: identity",
     ],
 )
-def test_a_body_with_two_lengths_is_refused_and_hides_no_request(
+def test_a_body_with_content_length_and_transfer_encoding_is_rejected(
     url: str, encoding: bytes, first: bytes
 ) -> None:
     body = chunked(GOOD)
@@ -401,7 +406,7 @@ def test_a_body_with_two_lengths_is_refused_and_hides_no_request(
         assert refused(url, b"POST /predict HTTP/1.1\r\n" + JSON + b"".join(lines) + b"\r\n" + body + HIDDEN)
 
 
-def test_a_transfer_encoding_that_is_not_chunked_is_refused(url: str) -> None:
+def test_transfer_encodings_other_than_chunked_are_rejected(url: str) -> None:
     for encoding in (b"identity", b"xchunked", b"chunked, identity", b"chunked\r\nTransfer-Encoding: gzip"):
         head = b"POST /predict HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: " + encoding + b"\r\n\r\n"
         assert refused(url, head + chunked(GOOD))
@@ -421,7 +426,7 @@ CHUNKED = b"POST /predict HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: chunked\r\
     ],
     ids=["one", "many", "extension", "trailer", "zeros"],
 )
-def test_a_chunked_body_is_read(url: str, expected: dict[str, Any], body: bytes) -> None:
+def test_a_chunked_body_is_accepted(url: str, expected: dict[str, Any], body: bytes) -> None:
     with connected(url) as wire:
         for _ in range(2):
             wire.send(CHUNKED + body)
@@ -444,11 +449,11 @@ def test_a_chunked_body_is_read(url: str, expected: dict[str, Any], body: bytes)
         chunked(GOOD)[:-2] + b"Content-Length: 5\r\n\r\n",
     ],
 )
-def test_a_broken_chunk_is_a_400(url: str, body: bytes) -> None:
+def test_an_invalid_chunk_is_a_400(url: str, body: bytes) -> None:
     assert refused(url, CHUNKED + body + HIDDEN)
 
 
-def test_chunks_too_many_are_a_413(url: str) -> None:
+def test_a_chunked_body_over_the_limit_is_a_413(url: str) -> None:
     with connected(url) as wire:
         wire.send(CHUNKED, *(b"3e8\r\n" + b" " * 1000 + b"\r\n" for _ in range(17)))
         answer = wire.answer()
@@ -456,7 +461,7 @@ def test_chunks_too_many_are_a_413(url: str) -> None:
         assert answer.problem()
 
 
-def test_who_expects_a_100_gets_it_and_then_the_forecast(url: str, expected: dict[str, Any]) -> None:
+def test_expect_100_continue_gets_a_100_and_then_the_forecast(url: str, expected: dict[str, Any]) -> None:
     head, _, body = post(headers=b"Expect: 100-continue\r\n").partition(b"\r\n\r\n")
     with connected(url) as wire:
         wire.send(head + b"\r\n\r\n")
@@ -465,7 +470,7 @@ def test_who_expects_a_100_gets_it_and_then_the_forecast(url: str, expected: dic
         assert wire.answer().forecast() == expected
 
 
-def test_who_expects_a_100_for_too_large_a_body_is_not_asked_to_send_it(url: str) -> None:
+def test_expect_100_continue_with_too_large_a_body_gets_a_413(url: str) -> None:
     head, _, _ = post(b" " * 20_000, b"Expect: 100-continue\r\n").partition(b"\r\n\r\n")
     answer = one(url, head + b"\r\n\r\n")
     assert answer.status == 413
@@ -484,7 +489,7 @@ def test_an_http_1_0_request_is_answered_and_the_connection_closed(
         assert wire.closed()
 
 
-def test_what_follows_a_request_to_close_gets_no_answer(url: str, expected: dict[str, Any]) -> None:
+def test_data_after_connection_close_is_ignored(url: str, expected: dict[str, Any]) -> None:
     with connected(url) as wire:
         wire.send(post(headers=b"Connection: close\r\n") + HIDDEN)
         assert wire.answer().forecast() == expected
@@ -499,7 +504,7 @@ def test_header_names_may_be_in_any_case(url: str, expected: dict[str, Any], spe
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
-def test_other_methods_are_a_405_that_names_the_right_one(url: str, method: str) -> None:
+def test_other_methods_are_a_405_with_allow(url: str, method: str) -> None:
     answer = one(url, f"{method} /predict HTTP/1.1\r\nHost: x\r\n\r\n".encode(), to=method)
     assert answer.status == 405
     assert answer.headers["allow"] == "POST"
@@ -515,8 +520,8 @@ def test_other_methods_are_a_405_that_names_the_right_one(url: str, method: str)
     ],
     ids=["h2c", "websocket", "tls"],
 )
-def test_the_offer_of_another_protocol_is_ignored(url: str, expected: dict[str, Any], offer: bytes) -> None:
-    """Java's HttpClient makes one with each request."""
+def test_the_upgrade_header_is_ignored(url: str, expected: dict[str, Any], offer: bytes) -> None:
+    """Java's HttpClient sends it with each request."""
     with connected(url) as wire:
         wire.send(post(headers=offer))
         assert wire.answer().forecast() == expected
@@ -529,7 +534,7 @@ def test_the_offer_of_another_protocol_is_ignored(url: str, expected: dict[str, 
 
 
 @pytest.mark.parametrize("path", [b"/predict?x=1", b"/predict?", b"/predict??%ff%00&=", b"/%70redict"])
-def test_a_query_string_is_ignored_and_a_quoted_path_is_that_path(
+def test_a_query_string_is_ignored_and_a_percent_encoded_path_is_decoded(
     url: str, expected: dict[str, Any], path: bytes
 ) -> None:
     assert one(url, post(path=path)).forecast() == expected
@@ -554,13 +559,13 @@ def test_a_query_string_is_ignored_and_a_quoted_path_is_that_path(
     ],
     ids=lambda path: repr(path[:20]),
 )
-def test_an_odd_path_is_a_404(url: str, path: bytes) -> None:
+def test_other_paths_are_a_404(url: str, path: bytes) -> None:
     answer = one(url, post(path=path))
     assert answer.status == 404
     assert answer.problem()
 
 
-def test_of_two_content_types_neither_opens_the_door(url: str) -> None:
+def test_two_content_types_are_rejected(url: str) -> None:
     answer = one(url, post(headers=b"Content-Type: text/plain\r\n"))
     assert answer.status == 415
     assert answer.problem()

@@ -1,4 +1,4 @@
-"""``Admission`` as plain ASGI: places are taken, refused, and always given back."""
+"""``Admission`` as plain ASGI: slots are taken, refused, and always released."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from starlette.types import Message, Receive, Scope, Send
 from weather.http.admission import Admission
 
 
-class Inside:
-    """The app: each request waits until it is let go, or fails."""
+class App:
+    """Holds each request until ``go`` is set, then answers or fails."""
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
@@ -32,7 +32,7 @@ class Inside:
 
 
 def ask(app: Admission, path: str = "/predict") -> tuple[asyncio.Task[None], list[Message]]:
-    """A request's task and, in the end, the answer."""
+    """A request's task, and the list that gets its response."""
     sent: list[Message] = []
 
     async def send(message: Any) -> None:
@@ -44,22 +44,22 @@ def ask(app: Admission, path: str = "/predict") -> tuple[asyncio.Task[None], lis
     return asyncio.create_task(go()), sent
 
 
-async def turns() -> None:
-    """Whatever can be done has been done."""
+async def settle() -> None:
+    """Let the other tasks run until they wait."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-def door_only(path: str) -> None:
-    raise AssertionError("that is for what is refused at the door")
+def not_called(path: str) -> None:
+    raise AssertionError("only LimitedHttpProtocol calls this")
 
 
-def test_as_many_as_there_are_places_go_in_at_once_and_the_next_is_a_429() -> None:
+def test_a_request_beyond_the_limit_gets_a_429() -> None:
     async def go() -> None:
-        inside = Inside()
-        app = Admission(inside, {"/predict": 2}, door_only)
+        inside = App()
+        app = Admission(inside, {"/predict": 2}, not_called)
         waiting = [ask(app) for _ in range(2)]
-        await turns()
+        await settle()
         assert inside.busy == 2
         assert app.free == {"/predict": 0}
         task, answer = ask(app)
@@ -78,12 +78,12 @@ def test_as_many_as_there_are_places_go_in_at_once_and_the_next_is_a_429() -> No
     asyncio.run(go())
 
 
-def test_each_path_has_its_own_places_and_other_paths_need_none() -> None:
+def test_each_path_has_its_own_limit_and_other_paths_have_none() -> None:
     async def go() -> None:
-        inside = Inside()
-        app = Admission(inside, {"/predict": 1, "/predict_batch": 1}, door_only)
+        inside = App()
+        app = Admission(inside, {"/predict": 1, "/predict_batch": 1}, not_called)
         tasks = [ask(app, path)[0] for path in ("/predict", "/predict_batch", "/livez", "/livez")]
-        await turns()
+        await settle()
         assert inside.busy == 4
         inside.go.set()
         await asyncio.gather(*tasks)
@@ -92,12 +92,12 @@ def test_each_path_has_its_own_places_and_other_paths_need_none() -> None:
     asyncio.run(go())
 
 
-def test_a_request_that_fails_gives_its_place_back() -> None:
+def test_a_failing_request_releases_its_slot() -> None:
     async def go() -> None:
-        inside = Inside()
+        inside = App()
         inside.error = RuntimeError("inside")
         inside.go.set()
-        app = Admission(inside, {"/predict": 1}, door_only)
+        app = Admission(inside, {"/predict": 1}, not_called)
         for _ in range(3):
             with pytest.raises(RuntimeError, match="inside"):
                 await ask(app)[0]
@@ -106,12 +106,12 @@ def test_a_request_that_fails_gives_its_place_back() -> None:
     asyncio.run(go())
 
 
-def test_a_request_that_is_cancelled_gives_its_place_back() -> None:
+def test_a_cancelled_request_releases_its_slot() -> None:
     async def go() -> None:
-        inside = Inside()
-        app = Admission(inside, {"/predict": 1}, door_only)
+        inside = App()
+        app = Admission(inside, {"/predict": 1}, not_called)
         task, _ = ask(app)
-        await turns()
+        await settle()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -121,27 +121,27 @@ def test_a_request_that_is_cancelled_gives_its_place_back() -> None:
     asyncio.run(go())
 
 
-def test_each_app_counts_for_itself() -> None:
-    most = {"/predict": 1}
+def test_each_app_has_its_own_slots() -> None:
+    limits = {"/predict": 1}
 
     async def go() -> None:
-        inside = Inside()
-        one, other = Admission(inside, most, door_only), Admission(inside, most, door_only)
+        inside = App()
+        one, other = Admission(inside, limits, not_called), Admission(inside, limits, not_called)
         tasks = [ask(one)[0], ask(other)[0]]
-        await turns()
+        await settle()
         assert inside.busy == 2
         inside.go.set()
         await asyncio.gather(*tasks)
 
     asyncio.run(go())
-    assert most == {"/predict": 1}
+    assert limits == {"/predict": 1}
 
 
-def test_a_lifespan_passes() -> None:
+def test_lifespan_events_are_passed_on() -> None:
     async def inside(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope["type"])
 
     seen: list[str] = []
-    app = Admission(inside, {"/predict": 1}, door_only)
+    app = Admission(inside, {"/predict": 1}, not_called)
     asyncio.run(app({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     assert seen == ["lifespan"]

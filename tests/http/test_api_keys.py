@@ -40,7 +40,7 @@ def key(file: Path) -> str:
 
 @pytest.fixture(scope="module")
 def locked(bentoml_home: Path, file: Path, key: str) -> Iterator[httpx.Client]:
-    """A client of a service that wants keys."""
+    """A client of a service that requires keys."""
     with (
         served(bentoml_home, env={"WEATHER_API_KEYS_FILE": str(file)}) as url,
         httpx.Client(base_url=url, timeout=30) as client,
@@ -48,7 +48,7 @@ def locked(bentoml_home: Path, file: Path, key: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_without_a_key_the_answer_is_a_401_with_a_challenge(locked: httpx.Client) -> None:
+def test_a_request_without_a_key_gets_a_401_with_a_challenge(locked: httpx.Client) -> None:
     for path in ("/predict", "/predict_batch"):
         answer = locked.post(path, json=EXAMPLE)
         assert answer.status_code == 401
@@ -57,7 +57,7 @@ def test_without_a_key_the_answer_is_a_401_with_a_challenge(locked: httpx.Client
         assert "API key" in answer.json()["error"]
 
 
-def test_either_header_opens(locked: httpx.Client, key: str) -> None:
+def test_a_key_is_accepted_in_either_header(locked: httpx.Client, key: str) -> None:
     for headers in (
         {"Authorization": f"Bearer {key}"},
         {"authorization": f"bearer {key}"},
@@ -67,52 +67,54 @@ def test_either_header_opens(locked: httpx.Client, key: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "Basic", "ÿ"])
-def test_a_wrong_key_does_not(locked: httpx.Client, key: str, wrong: str) -> None:
+def test_a_wrong_key_is_rejected(locked: httpx.Client, key: str, wrong: str) -> None:
     for value in (wrong, key[:-1] + wrong, wrong + key):
         if value != key:
             headers = {b"X-API-Key": value.encode("latin-1")}
             assert locked.post("/predict", json=EXAMPLE, headers=headers).status_code == 401
 
 
-def test_probes_metrics_pages_and_the_contract_stay_open(locked: httpx.Client) -> None:
+def test_probes_metrics_pages_and_the_openapi_document_need_no_key(locked: httpx.Client) -> None:
     for path in ("/", "/docs", "/model", "/static/page.js", "/openapi.json", "/livez", "/readyz", "/metrics"):
         assert locked.get(path).status_code == 200, path
 
 
-def test_the_openapi_document_says_that_a_key_is_wanted(locked: httpx.Client, client: httpx.Client) -> None:
+def test_the_openapi_document_requires_a_key(locked: httpx.Client, client: httpx.Client) -> None:
     operation = locked.get("/openapi.json").json()["paths"]["/predict"]["post"]
     assert operation["security"] == [{"bearer": []}, {"header": []}]
     assert "401" in operation["responses"]
     assert "security" not in client.get("/openapi.json").json()["paths"]["/predict"]["post"]
 
 
-def test_keys_come_and_go_with_the_file(file: Path, key: str) -> None:
+def test_keys_are_added_and_removed_by_editing_the_file(file: Path, key: str) -> None:
     keys = Keys(file)
     other, line = new_key("station-2")
-    assert keys.know(key.encode())
-    assert not keys.know(other.encode())
+    assert keys.accept(key.encode())
+    assert not keys.accept(other.encode())
     before = file.read_text()
     try:
         file.write_text(line)
         keys.refresh()
-        assert keys.know(other.encode())
-        assert not keys.know(key.encode())
+        assert keys.accept(other.encode())
+        assert not keys.accept(key.encode())
     finally:
         file.write_text(before)
 
 
-def test_the_file_is_looked_at_again_by_itself(file: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_file_is_read_again_without_a_restart(
+    file: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys = Keys(file)
-    monkeypatch.setattr("weather.http.api_keys.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("weather.http.api_keys.CHECK_SECONDS", 0.0)
     before = file.read_text()
     try:
         file.write_text(new_key("station-3")[1])
-        assert not keys.know(key.encode())
+        assert not keys.accept(key.encode())
     finally:
         file.write_text(before)
 
 
-def test_a_file_that_became_bad_or_went_leaves_the_keys_as_they_were(
+def test_keys_stay_valid_when_the_file_becomes_unusable_or_is_deleted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     key, line = new_key("a")
@@ -123,27 +125,27 @@ def test_a_file_that_became_bad_or_went_leaves_the_keys_as_they_were(
     keys.refresh()
     file.unlink()
     keys.refresh()
-    assert keys.know(key.encode())
+    assert keys.accept(key.encode())
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "has no key"),
-        ("# only words\n", "has no key"),
+        ("", "contains no key"),
+        ("# only words\n", "contains no key"),
         ("station-1:abc\n", "line 1: expected NAME:SHA-256"),
         ("a:" + "0" * 64 + "\nb " + "0" * 64, "line 2"),
         ("a:" + "0" * 64 + "\nb:" + "G" * 64, "line 2"),
     ],
 )
-def test_a_bad_file_is_refused_and_the_place_named(tmp_path: Path, text: str, reason: str) -> None:
+def test_a_bad_file_is_rejected_with_the_line(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "keys"
     file.write_text(text)
     with pytest.raises(BadKeys, match=reason):
         Keys(file)
 
 
-def test_a_name_that_would_not_fit_the_file_is_refused() -> None:
+def test_a_name_with_other_characters_is_rejected() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "weather.http.api_keys", "a b"],
         cwd=PROJECT,

@@ -1,4 +1,4 @@
-"""``BodyLimits`` as plain ASGI: what is refused before the app, and that nothing is kept of it."""
+"""``BodyLimits`` as plain ASGI: which bodies it rejects, and that their memory is released."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from weather.http import body_limits
-from weather.http.body_limits import BodyLimits, check
+from weather.http.body_limits import BodyLimits, check_headers
 from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES
 from weather.http.problems import Problem
 
@@ -23,8 +23,8 @@ def part(body: bytes, more: bool = True) -> Message:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-class Inside:
-    """The app: keeps the bodies that it was given, and answers 204."""
+class App:
+    """Keeps the bodies it receives and answers 204."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
@@ -38,7 +38,7 @@ class Inside:
 
 
 class Client:
-    """One request to a middleware; its messages come one by one."""
+    """One request to a middleware; the test sends its messages one by one."""
 
     def __init__(
         self,
@@ -56,31 +56,31 @@ class Client:
         self.sent.append(message)
 
     async def sends(self, *messages: Message) -> None:
-        """And the app has looked at each."""
+        """Send messages; the middleware has processed them on return."""
         for message in messages:
             await self.messages.put(message)
             for _ in range(5):
                 await asyncio.sleep(0)
 
     async def status(self) -> int:
-        """0 without an answer."""
+        """The status of the response; 0 if there is none."""
         await asyncio.wait_for(self.task, 30)
         return int(self.sent[0]["status"]) if self.sent else 0
 
 
-def test_a_body_reaches_the_app_in_one_piece() -> None:
+def test_the_app_gets_the_body_as_one_message() -> None:
     async def ask() -> None:
-        inside = Inside()
+        inside = App()
         client = Client(app := BodyLimits(inside))
         await client.sends(part(b"a"), part(b""), part(b"b"), part(b"c", more=False))
         assert await client.status() == 204
         assert inside.bodies == [b"abc"]
-        assert app.arriving == 0
+        assert app.buffered_bytes == 0
 
     asyncio.run(ask())
 
 
-def test_after_its_body_the_app_hears_what_the_client_does() -> None:
+def test_after_the_body_the_app_receives_the_disconnect() -> None:
     async def ask() -> None:
         heard: list[str] = []
 
@@ -98,16 +98,16 @@ def test_after_its_body_the_app_hears_what_the_client_does() -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/predict"), ("POST", "/"), ("POST", "/predict/"), ("PUT", "/predict_batch")]
 )
-def test_other_requests_pass_untouched(method: str, path: str) -> None:
+def test_other_requests_are_passed_on_unchanged(method: str, path: str) -> None:
     async def ask() -> int:
-        client = Client(BodyLimits(Inside()), path, method, headers=[])
+        client = Client(BodyLimits(App()), path, method, headers=[])
         await client.sends(part(b"x" * 10**6, more=False))
         return await client.status()
 
     assert asyncio.run(ask()) == 204
 
 
-def test_what_is_no_request_passes_untouched() -> None:
+def test_lifespan_events_are_passed_on() -> None:
     async def inside(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope["type"])
 
@@ -117,9 +117,9 @@ def test_what_is_no_request_passes_untouched() -> None:
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
-def test_a_body_by_its_length_is_a_413_before_any_of_it_is_read(path: str) -> None:
+def test_a_content_length_over_the_limit_is_a_413_before_the_body_is_read(path: str) -> None:
     async def ask(length: int) -> int:
-        client = Client(BodyLimits(Inside()), path, headers=[*JSON, (b"content-length", b"%d" % length)])
+        client = Client(BodyLimits(App()), path, headers=[*JSON, (b"content-length", b"%d" % length)])
         if length <= most:
             await client.sends(part(b"x", more=False))
         return await client.status()
@@ -130,10 +130,10 @@ def test_a_body_by_its_length_is_a_413_before_any_of_it_is_read(path: str) -> No
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
-def test_a_body_without_a_length_is_counted_and_a_413_as_soon_as_it_is_too_large(path: str) -> None:
+def test_a_body_without_content_length_is_a_413_as_soon_as_it_exceeds_the_limit(path: str) -> None:
     async def ask() -> None:
         most = ENDPOINTS[path].max_bytes
-        inside = Inside()
+        inside = App()
         app = BodyLimits(inside)
         fits = Client(app, path)
         await fits.sends(part(b"x" * (most - 1)), part(b"y", more=False))
@@ -142,65 +142,65 @@ def test_a_body_without_a_length_is_counted_and_a_413_as_soon_as_it_is_too_large
         await large.sends(part(b"x" * most), part(b"y"))
         assert await large.status() == 413
         assert len(inside.bodies) == 1
-        assert app.arriving == 0
+        assert app.buffered_bytes == 0
 
     asyncio.run(ask())
 
 
-def test_more_bodies_arriving_than_there_is_memory_for_are_429s_until_there_is_again(
+def test_a_body_beyond_the_buffer_limit_is_a_429_until_memory_is_free_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(body_limits, "MAX_BUFFERED_BYTES", 10)
 
     async def ask() -> None:
-        app = BodyLimits(Inside())
+        app = BodyLimits(App())
         first, second, third = Client(app), Client(app), Client(app)
         await first.sends(part(b"x" * 6))
         await second.sends(part(b"x" * 6))
         assert await second.status() == 429
         assert json.loads(second.sent[1]["body"]).keys() == {"error", "detail"}
         assert (b"retry-after", b"1") in second.sent[0]["headers"]
-        assert app.arriving == 6, "the refused one's bytes were given back"
+        assert app.buffered_bytes == 6, "the bytes of the rejected body were released"
         await third.sends(part(b"x" * 1000, more=False))
-        assert await third.status() == 204, "what comes at once waits nowhere"
+        assert await third.status() == 204, "a body that arrives as one message is not buffered"
         await first.sends(part(b"x", more=False))
         assert await first.status() == 204
-        assert app.arriving == 0
+        assert app.buffered_bytes == 0
 
     asyncio.run(ask())
 
 
-def test_a_client_that_leaves_in_its_body_gives_its_bytes_back_and_troubles_nobody() -> None:
+def test_a_client_that_disconnects_in_its_body_releases_its_bytes() -> None:
     async def ask() -> None:
-        inside = Inside()
+        inside = App()
         app = BodyLimits(inside)
         client = Client(app)
         await client.sends(part(b"x" * 100))
-        assert app.arriving == 100
+        assert app.buffered_bytes == 100
         await client.sends(GONE)
         assert await client.status() == 0
-        assert app.arriving == 0
+        assert app.buffered_bytes == 0
         assert not inside.bodies
 
     asyncio.run(ask())
 
 
-def test_a_request_that_is_cancelled_in_its_body_gives_its_bytes_back() -> None:
-    """As ``Deadline`` cancels a slow one."""
+def test_a_request_cancelled_in_its_body_releases_its_bytes() -> None:
+    """``Deadline`` cancels slow requests."""
 
     async def ask() -> None:
-        app = BodyLimits(Inside())
+        app = BodyLimits(App())
         client = Client(app)
         await client.sends(part(b"x" * 100))
         client.task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await client.task
-        assert app.arriving == 0
+        assert app.buffered_bytes == 0
 
     asyncio.run(ask())
 
 
-def test_there_is_memory_for_some_of_the_largest_bodies() -> None:
+def test_the_buffer_holds_eight_of_the_largest_bodies() -> None:
     assert max(endpoint.max_bytes for endpoint in ENDPOINTS.values()) * 8 <= MAX_BUFFERED_BYTES
 
 
@@ -217,11 +217,11 @@ def test_there_is_memory_for_some_of_the_largest_bodies() -> None:
         (b"", "/predict_batch", False),
     ],
 )
-def test_the_media_type_decides(media_type: bytes, path: str, accepted: bool) -> None:
+def test_accepted_and_rejected_media_types(media_type: bytes, path: str, accepted: bool) -> None:
     headers = [(b"content-type", media_type)]
     if accepted:
-        check(headers, ENDPOINTS[path])
+        check_headers(headers, ENDPOINTS[path])
     else:
         with pytest.raises(Problem, match="the Content-Type must be application/json") as refused:
-            check(headers, ENDPOINTS[path])
+            check_headers(headers, ENDPOINTS[path])
         assert refused.value.status == 415

@@ -40,7 +40,10 @@ def ask(path: str) -> httpx.Response:
 def test_a_late_answer_is_a_504_in_the_one_shape() -> None:
     answer = ask("/slow")
     assert answer.status_code == 504
-    assert answer.json() == {"error": "there was no forecast within the service's timeout", "detail": []}
+    assert answer.json() == {
+        "error": "the forecast did not complete within the service's timeout",
+        "detail": [],
+    }
 
 
 def test_an_answer_in_time_is_left_alone_and_so_is_its_task() -> None:

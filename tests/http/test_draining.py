@@ -1,4 +1,4 @@
-"""SIGTERM on the real service: not ready first, then still serving, then gone, with exit code 0."""
+"""SIGTERM on the real service: first not ready but serving, then stopped with exit code 0."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def until_not_ready(url: str) -> httpx.Response:
     raise AssertionError("still ready")
 
 
-def test_after_sigterm_it_is_not_ready_serves_on_and_ends_with_0(bentoml_home: Path) -> None:
+def test_after_sigterm_it_is_not_ready_still_serves_and_exits_with_0(bentoml_home: Path) -> None:
     with running(bentoml_home, env=PERIOD) as service, httpx.Client(base_url=service.url) as client:
         assert "connection" not in client.post("/predict", json=EXAMPLE).headers
         service.process.send_signal(signal.SIGTERM)
         refused = until_not_ready(service.url)
         assert refused.status_code == 503
-        assert refused.json() == {"error": "the service is about to stop", "detail": []}
+        assert refused.json() == {"error": "the service is shutting down", "detail": []}
         answer = client.post("/predict", json=EXAMPLE)
         assert answer.status_code == 200
         assert answer.headers["connection"] == "close"
@@ -50,8 +50,8 @@ def test_a_second_sigterm_to_the_worker_ends_the_period(bentoml_home: Path) -> N
         assert service.process.wait(30) == 0
 
 
-def test_requests_in_flight_at_the_end_are_finished(bentoml_home: Path) -> None:
-    """A bulk request whose body comes only after SIGTERM, with no lame-duck period at all."""
+def test_requests_in_flight_at_the_end_are_completed(bentoml_home: Path) -> None:
+    """A bulk request whose body arrives after SIGTERM, without a lame-duck period."""
     head = b"POST /predict_batch HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n"
     names = b",".join(name.encode() for name in EXAMPLE)
     row = b",".join(str(value).encode() for value in EXAMPLE.values())
@@ -72,7 +72,7 @@ def test_requests_in_flight_at_the_end_are_finished(bentoml_home: Path) -> None:
         assert service.process.wait(30) == 0
 
 
-def test_clients_behind_a_balancer_that_looks_at_readyz_lose_nothing(bentoml_home: Path) -> None:
+def test_clients_behind_a_load_balancer_with_readiness_probes_lose_no_request(bentoml_home: Path) -> None:
     with (
         running(bentoml_home, env=PERIOD) as one,
         running(bentoml_home) as two,
@@ -92,5 +92,5 @@ def test_clients_behind_a_balancer_that_looks_at_readyz_lose_nothing(bentoml_hom
         assert one.process.wait(30) == 0
 
 
-def test_the_bentos_period_is_the_documented_one() -> None:
+def test_the_image_sets_the_documented_period() -> None:
     assert 'WEATHER_LAME_DUCK_SECONDS\n    value: "5"' in (PROJECT / "bentofile.yaml").read_text()

@@ -1,4 +1,4 @@
-"""What ``weather/http/protocol.py`` relies on of uvicorn, its parts, and the real service under overload."""
+"""``weather/http/protocol.py``: what it relies on in uvicorn, its parts, the real service under overload."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from loadtest.serving import served
 from tests.end_to_end.test_wire import GOOD, HOST, PATIENCE, Answer, connected, post
 from weather.http import protocol
-from weather.http.problems import SENTENCES
-from weather.http.protocol import FrontDoor, Places, install, without_upgrade
+from weather.http.problems import MESSAGES
+from weather.http.protocol import LimitedHttpProtocol, Slots, install, without_upgrade
 
-# When an upgrade of uvicorn breaks one of the next five, compare weather/http/protocol.py with it.
+# If an upgrade of uvicorn breaks one of the next five tests, compare weather/http/protocol.py with it.
 
 
 def test_the_protocol_has_the_methods_that_are_overridden_or_called() -> None:
@@ -60,34 +60,34 @@ def test_the_protocol_and_its_cycles_have_the_attributes_that_are_used() -> None
     assert STATUS_LINE[429] == b"HTTP/1.1 429 Too Many Requests\r\n"
 
 
-def test_whatever_the_parser_refuses_goes_through_send_400_response() -> None:
+def test_parser_errors_call_send_400_response() -> None:
     received = inspect.getsource(HttpToolsProtocol.data_received)
     assert "except httptools.HttpParserError:" in received
     assert "self.send_400_response(" in received
 
 
-def test_every_request_is_started_by_the_one_method() -> None:
+def test_every_request_is_started_by_start_asgi_task() -> None:
     source = inspect.getsource(HttpToolsProtocol)
     assert source.count("run_asgi(") == inspect.getsource(HttpToolsProtocol._start_asgi_task).count(
         "run_asgi("
     )
 
 
-def test_a_lifespans_receive_leads_to_the_configuration_that_each_connection_asks() -> None:
-    """See also ``test_requests_beyond_the_places_get_a_429`` for all of it on the real service."""
+def test_receive_of_a_lifespan_scope_gives_access_to_the_configuration_of_connections() -> None:
+    """``test_requests_beyond_the_limit_get_a_429_and_are_counted`` tests the whole on the real service."""
     config = Config(lambda: None, http="httptools", log_config=None)
     config.load()
     lifespan = LifespanOn(config)
     assert cast(Any, lifespan.receive).__self__ is lifespan
     install(cast(Receive, lifespan.receive), {}, lambda _: None)
     made = cast(Any, config.http_protocol_class)
-    assert made.func is FrontDoor
+    assert made.func is LimitedHttpProtocol
     startup = inspect.getsource(Server.startup)
     assert "return config.http_protocol_class(" in startup
     assert startup.index("await self.lifespan.startup()") < startup.index("create_server")
 
 
-def test_another_protocol_or_server_is_left_alone() -> None:
+def test_other_protocols_and_servers_are_left_alone() -> None:
     config = Config(lambda: None, http="h11", log_config=None)
     config.load()
     before = config.http_protocol_class
@@ -100,31 +100,31 @@ def test_another_protocol_or_server_is_left_alone() -> None:
     install(receive, {}, lambda _: None)
 
 
-def test_those_let_in_count_until_the_loops_next_turn() -> None:
-    async def let_in() -> list[bool]:
-        places = Places({"/predict": 2})
+def test_reservations_count_until_the_next_iteration_of_the_loop() -> None:
+    async def reserve() -> list[bool]:
+        slots = Slots({"/predict": 2})
         loop = asyncio.get_running_loop()
-        found = [places.let_in("/predict", loop) for _ in range(3)]
+        found = [slots.reserve("/predict", loop) for _ in range(3)]
         await asyncio.sleep(0)
-        return [*found, places.let_in("/predict", loop)]
+        return [*found, slots.reserve("/predict", loop)]
 
-    assert asyncio.run(let_in()) == [True, True, False, True]
+    assert asyncio.run(reserve()) == [True, True, False, True]
 
 
-def test_places_follow_what_the_app_has_free_and_are_by_path() -> None:
-    async def let_in() -> list[bool]:
+def test_reservations_are_limited_by_the_free_slots_of_their_path() -> None:
+    async def reserve() -> list[bool]:
         free = {"/predict": 0, "/predict_batch": 1}
-        places = Places(free)
+        slots = Slots(free)
         loop = asyncio.get_running_loop()
-        found = [places.let_in(path, loop) for path in ("/predict", "/predict_batch", "/metrics", "/metrics")]
+        found = [slots.reserve(path, loop) for path in ("/predict", "/predict_batch", "/metrics", "/metrics")]
         free["/predict"] = 1
-        return [*found, places.let_in("/predict", loop)]
+        return [*found, slots.reserve("/predict", loop)]
 
-    assert asyncio.run(let_in()) == [False, True, True, True, True]
+    assert asyncio.run(reserve()) == [False, True, True, True, True]
 
 
 class Transport(asyncio.Transport):
-    """Keeps what is written."""
+    """Records what is written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,58 +153,58 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body"})
 
 
-class Visit:
-    """A connection to a door of our own, and the paths that were refused at it."""
+class Connection:
+    """A connection to a LimitedHttpProtocol, and the paths refused on it."""
 
     def __init__(self, free: int = 0) -> None:
         self.refused: list[str] = []
         config = Config(app, http="httptools", lifespan="off", log_config=None)
         config.load()
         self.transport = Transport()
-        self.door = FrontDoor(
-            Places({"/predict": free}),
+        self.protocol = LimitedHttpProtocol(
+            Slots({"/predict": free}),
             self.refused.append,
             config=config,
             server_state=Server(config).server_state,
             app_state={},
         )
-        self.door.connection_made(self.transport)
+        self.protocol.connection_made(self.transport)
 
-    def says(self, data: bytes) -> bytes:
-        """What is written at once in return."""
+    def send(self, data: bytes) -> bytes:
+        """Receive ``data``; returns what is written immediately."""
         before = len(self.transport.written)
-        self.door.data_received(data)
+        self.protocol.data_received(data)
         return self.transport.written[before:]
 
 
-def visited(visit: Callable[[Visit], object], free: int = 0) -> Visit:
-    """After ``visit`` in an event loop."""
+def connected_to(use: Callable[[Connection], object], free: int = 0) -> Connection:
+    """The connection after ``use(connection)`` in an event loop."""
 
-    async def go() -> Visit:
-        visitor = Visit(free)
-        visit(visitor)
-        visitor.door.connection_lost(None)
-        return visitor
+    async def go() -> Connection:
+        connection = Connection(free)
+        use(connection)
+        connection.protocol.connection_lost(None)
+        return connection
 
     return asyncio.run(go())
 
 
-def test_one_whole_request_is_refused_at_the_door() -> None:
+def test_a_single_complete_request_is_refused_without_the_app() -> None:
     for request in (
         post(),
         post(headers=b"Connection: keep-alive\r\n"),
         post().replace(b"Content-Length:", b"CONTENT-LENGTH:  "),
     ):
-        visitor = visited(lambda visitor, request=request: visitor.says(request))  # type: ignore[misc]
-        assert visitor.transport.written.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
-        assert b"\r\nretry-after: 1\r\n" in visitor.transport.written
-        assert visitor.refused == ["/predict"]
+        connection = connected_to(lambda connection, request=request: connection.send(request))  # type: ignore[misc]
+        assert connection.transport.written.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
+        assert b"\r\nretry-after: 1\r\n" in connection.transport.written
+        assert connection.refused == ["/predict"]
 
 
-def test_a_refusal_has_the_id_of_its_request_or_a_new_one() -> None:
+def test_a_refusal_has_the_request_id_or_a_new_one() -> None:
     def written(headers: bytes = b"", body: bytes = GOOD) -> bytes:
         request = post(headers=headers).replace(GOOD, body)
-        return visited(lambda visitor: visitor.says(request)).transport.written
+        return connected_to(lambda connection: connection.send(request)).transport.written
 
     assert b"\r\nx-request-id: Ab-9._\r\n" in written(b"X-Request-ID: Ab-9._ \r\n")
     for headers in (b"", b"X-Request-ID: a b\r\n", b"X-Request-ID: " + b"x" * 129 + b"\r\n"):
@@ -241,71 +241,71 @@ def test_a_refusal_has_the_id_of_its_request_or_a_new_one() -> None:
     ],
     ids=lambda request: repr(request[:70])[-40:],
 )
-def test_anything_else_is_the_apps_to_judge(request_: bytes) -> None:
-    visitor = visited(lambda visitor: visitor.says(request_))
-    assert b" 429 " not in visitor.transport.written
-    assert not visitor.refused
+def test_everything_else_is_passed_to_the_app(request_: bytes) -> None:
+    connection = connected_to(lambda connection: connection.send(request_))
+    assert b" 429 " not in connection.transport.written
+    assert not connection.refused
 
 
-def test_with_a_place_the_app_answers() -> None:
+def test_with_a_free_slot_the_app_answers() -> None:
     async def go() -> bytes:
-        visitor = Visit(free=1)
-        visitor.says(post())
-        while not visitor.transport.written:
+        connection = Connection(free=1)
+        connection.send(post())
+        while not connection.transport.written:
             await asyncio.sleep(0)
-        return visitor.transport.written
+        return connection.transport.written
 
     assert asyncio.run(go()).startswith(b"HTTP/1.1 204 ")
 
 
-def test_nobody_is_refused_while_an_earlier_request_of_theirs_is_unanswered() -> None:
-    def visit(visitor: Visit) -> None:
-        assert visitor.says(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n") == b""
-        assert visitor.says(post()) == b"", "the app's turn, after the first"
+def test_a_pipelined_request_is_passed_to_the_app_while_an_earlier_one_is_unanswered() -> None:
+    def use(connection: Connection) -> None:
+        assert connection.send(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n") == b""
+        assert connection.send(post()) == b"", "the app answers it after the first"
 
-    assert not visited(visit).refused
+    assert not connected_to(use).refused
 
 
-def test_a_body_that_looks_like_a_request_is_a_body() -> None:
-    def visit(visitor: Visit) -> None:
+def test_a_body_that_looks_like_a_request_is_treated_as_a_body() -> None:
+    def use(connection: Connection) -> None:
         head = b"POST /other HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(post())
-        assert visitor.says(head) == b""
-        assert visitor.says(post()) == b""
+        assert connection.send(head) == b""
+        assert connection.send(post()) == b""
 
-    assert not visited(visit).refused
+    assert not connected_to(use).refused
 
 
-def test_an_offer_of_another_protocol_is_taken_out_of_heads_only() -> None:
+def test_the_upgrade_header_is_renamed_in_headers_only() -> None:
     assert without_upgrade(b"GET / HTTP/1.1\r\nUpgrade : h2c\r\nX-Upgrade: 1\r\n\r\n\r\nupgrade: 1") == (
         b"GET / HTTP/1.1\r\nignored : h2c\r\nX-Upgrade: 1\r\n\r\n\r\nupgrade: 1"
     )
 
 
-def test_a_head_has_its_time_and_then_the_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_is_closed_when_headers_do_not_arrive_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEADER_TIMEOUT_SECONDS", 0.05)
 
     async def closes(*pieces: bytes) -> bool:
-        visitor = Visit(free=99)
+        connection = Connection(free=99)
         for piece in pieces:
-            visitor.says(piece)
+            connection.send(piece)
             await asyncio.sleep(0.01)
-        timers = visitor.door.head_timer is not None
+        timers = connection.protocol.header_timer is not None
         if timers:
-            while not visitor.transport.closing:
+            while not connection.transport.closing:
                 await asyncio.sleep(0.01)
         return timers
 
-    assert asyncio.run(closes()), "nothing at all"
+    assert asyncio.run(closes()), "no data at all"
     assert asyncio.run(closes(b"POST /pre", b"dict HTTP"))
-    assert asyncio.run(closes(post(), post()[:30])), "the second head"
-    assert not asyncio.run(closes(post())), "between requests uvicorn's own timer runs"
-    assert not asyncio.run(closes(post()[:-1])), "bodies have Deadline"
+    assert asyncio.run(closes(post(), post()[:30])), "headers of the second request"
+    assert not asyncio.run(closes(post())), "between requests uvicorn's keep-alive timer applies"
+    assert not asyncio.run(closes(post()[:-1])), "the body is limited by Deadline"
     assert not asyncio.run(closes(post()[:30], post()[30:]))
 
 
 @pytest.fixture(scope="module")
 def narrow(bentoml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service with one place, whose log in the end holds no traceback."""
+    """The address of a service with one slot; at the end its log has no traceback."""
     # A home of its own: a service that starts clears the metrics of the others in its home.
     home = shutil.copytree(bentoml_home, tmp_path_factory.mktemp("narrow") / "home")
     file = home / "log"
@@ -319,8 +319,8 @@ def narrow(bentoml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @contextmanager
-def crowd(url: str, size: int = 8) -> Iterator[Counter[int]]:
-    """Others who ask all the time, each on one connection; the statuses of what they got, in the end."""
+def overload(url: str, size: int = 8) -> Iterator[Counter[int]]:
+    """Other clients, each sending requests on one connection; at the end the statuses they got."""
     statuses: Counter[int] = Counter()
     enough = threading.Event()
 
@@ -342,9 +342,9 @@ def crowd(url: str, size: int = 8) -> Iterator[Counter[int]]:
 
 
 def checked(answer: Answer) -> Answer:
-    """A forecast, or a complete refusal."""
+    """Check that a response is a forecast or a complete 429."""
     if answer.status == 429:
-        assert answer.problem() == SENTENCES[429]
+        assert answer.problem() == MESSAGES[429]
         assert answer.headers["retry-after"] == "1"
     else:
         assert answer.forecast().keys() == {"prediction", "probability"}
@@ -352,7 +352,7 @@ def checked(answer: Answer) -> Answer:
 
 
 def counted(url: str, series: str) -> float:
-    """A figure of /predict in /metrics."""
+    """The sum of a series of /predict in /metrics."""
     lines = httpx.get(f"{url}/metrics").text.splitlines()
     start = f"bentoml_service_request_{series}"
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
@@ -369,19 +369,19 @@ REFUSED = 'total{endpoint="/predict",http_response_code="429"'
 IN_PROGRESS = 'in_progress{endpoint="/predict"'
 
 
-def test_requests_beyond_the_places_get_a_429_on_connections_that_stay_and_are_counted(narrow: str) -> None:
+def test_requests_beyond_the_limit_get_a_429_and_are_counted(narrow: str) -> None:
     seen: Counter[int] = Counter()
     before = counted(narrow, REFUSED)
-    with connected(narrow) as wire, crowd(narrow) as others:
+    with connected(narrow) as wire, overload(narrow) as others:
         while not (seen[200] and seen[429]):
             wire.send(post())
             seen[checked(wire.answer()).status] += 1
     assert counted(narrow, REFUSED) - before == seen[429] + others[429]
 
 
-def test_under_overload_each_request_gets_one_answer_however_it_comes(narrow: str) -> None:
+def test_under_overload_each_request_gets_exactly_one_response(narrow: str) -> None:
     whole, bad = post(), post(b"{}")
-    with crowd(narrow), connected(narrow) as wire:
+    with overload(narrow), connected(narrow) as wire:
         for _ in range(30):
             for pieces in ([whole[:9], whole[9:]], [whole[:-5], whole[-5:]], [whole], [b"\r\n", whole]):
                 wire.send(*pieces)
@@ -397,11 +397,11 @@ def test_under_overload_each_request_gets_one_answer_however_it_comes(narrow: st
         assert wire.quiet()
 
 
-def test_clients_that_leave_with_several_answers_due_free_the_place(narrow: str) -> None:
-    for rudely in (False, True) * 10:
+def test_clients_that_disconnect_with_pipelined_requests_release_the_slot(narrow: str) -> None:
+    for reset in (False, True) * 10:
         with connected(narrow) as wire:
             wire.send(post() * 20)
-            if rudely:
+            if reset:
                 wire.reset()
     with connected(narrow) as wire:
         wire.send(post())
@@ -409,7 +409,7 @@ def test_clients_that_leave_with_several_answers_due_free_the_place(narrow: str)
             wire.send(post())
 
 
-def test_bodies_that_never_end_take_no_place_and_are_forgotten_when_their_clients_leave(narrow: str) -> None:
+def test_incomplete_bodies_hold_no_slot_and_end_when_their_clients_disconnect(narrow: str) -> None:
     with ExitStack() as slow:
         for _ in range(30):
             slow.enter_context(connected(narrow)).send(post(b" " * 16_000)[:-50])

@@ -1,4 +1,4 @@
-"""The Chromium that is installed, driven by Playwright, kept from talking to its maker."""
+"""The installed Chromium, driven by Playwright, with its connections to its vendor switched off."""
 
 from __future__ import annotations
 

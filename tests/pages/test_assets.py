@@ -7,7 +7,7 @@ from weather.pages.routes import FILES
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/model", *(f"/static/{name}" for name in FILES)])
-def test_who_has_it_already_gets_a_304(client: httpx.Client, path: str) -> None:
+def test_a_client_with_the_current_version_gets_a_304(client: httpx.Client, path: str) -> None:
     headers = {"Accept": "text/html"}
     first = client.get(path, headers=headers)
     assert first.status_code == 200
@@ -22,7 +22,7 @@ def test_who_has_it_already_gets_a_304(client: httpx.Client, path: str) -> None:
         assert client.get(path, headers={**headers, "If-None-Match": other}).status_code == 200
 
 
-def test_head_has_the_headers_and_no_body(client: httpx.Client) -> None:
+def test_head_gets_the_headers_without_a_body(client: httpx.Client) -> None:
     head = client.head("/static/page.css")
     assert head.headers["content-type"] == "text/css; charset=utf-8"
     assert int(head.headers["content-length"]) > 0

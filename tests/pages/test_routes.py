@@ -1,4 +1,4 @@
-"""What is written in the pages is true, and their headers are strict."""
+"""The content of the pages agrees with the contract, and their headers are strict."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_form_starts_with_the_preset_that_is_marked() -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/model"])
-def test_the_policy_lets_in_nothing_but_this_hosts_files(client: httpx.Client, path: str) -> None:
+def test_the_content_security_policy_allows_files_of_this_host_only(client: httpx.Client, path: str) -> None:
     page = client.get(path, headers={"Accept": "text/html"})
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; ")
@@ -96,7 +96,7 @@ def test_the_policy_lets_in_nothing_but_this_hosts_files(client: httpx.Client, p
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/model"])
-def test_addresses_are_relative_so_that_a_path_prefix_works(client: httpx.Client, path: str) -> None:
+def test_links_are_relative_so_that_a_path_prefix_works(client: httpx.Client, path: str) -> None:
     page = client.get(path, headers={"Accept": "text/html"}).text
     found = [str(e[name]) for _, e in Elements(page).found for name in ("src", "href") if name in e]
     assert found
@@ -105,14 +105,14 @@ def test_addresses_are_relative_so_that_a_path_prefix_works(client: httpx.Client
         assert client.get(f"/{address.removeprefix('./')}").status_code == 200, address
 
 
-def test_scripts_ask_for_relative_addresses_only() -> None:
+def test_scripts_use_relative_urls_only() -> None:
     for name in FILES:
         text = (STATIC / name).read_text()
         assert not re.findall(r"""["'`(]/\w""", text), name
         assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text), name
 
 
-def test_the_paths_of_the_pages_are_a_fixed_set_and_named_in_the_metrics(client: httpx.Client) -> None:
+def test_the_paths_of_the_pages_are_a_fixed_set_and_labels_of_the_metrics(client: httpx.Client) -> None:
     assert {"/", "/docs", "/model", "/model/picture", "/static/page.js"} <= PAGE_PATHS
     assert not [path for path in PAGE_PATHS if "{" in path]
     client.get("/static/page.js")

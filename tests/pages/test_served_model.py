@@ -1,4 +1,4 @@
-"""The card as HTML, and /model for whatever is in the store."""
+"""/model with and without a manifest and a card, and the card as HTML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from weather.pages.served_model import render
 PAGE = {"Accept": "text/html"}
 
 
-def test_machines_get_what_is_known_of_the_model(client: httpx.Client, manifest: Manifest) -> None:
+def test_api_clients_get_the_manifest_as_json(client: httpx.Client, manifest: Manifest) -> None:
     answer = client.get("/model")
     assert answer.headers["content-type"] == "application/json"
     known = answer.json()
@@ -38,7 +38,7 @@ def test_machines_get_what_is_known_of_the_model(client: httpx.Client, manifest:
     assert CARD_FILE in known["card"]
 
 
-def test_the_tags_are_those_of_the_metrics(client: httpx.Client) -> None:
+def test_the_tags_are_the_same_in_metrics(client: httpx.Client) -> None:
     metrics = client.get("/metrics").text
     for tag in client.get("/model").json()["tags"].values():
         assert f'"{tag}"' in metrics
@@ -61,13 +61,13 @@ def test_browsers_get_the_card_with_its_pictures(
 
 
 @pytest.mark.parametrize("name", ["", "x.svg", CARD_FILE, "../manifest.json", "/etc/passwd"])
-def test_nothing_else_is_a_picture(client: httpx.Client, name: str) -> None:
+def test_other_names_are_a_404(client: httpx.Client, name: str) -> None:
     answer = client.get("/model/picture", params={"name": name})
     assert answer.status_code == 404
     assert answer.json().keys() == {"error", "detail"}
 
 
-def test_without_manifest_and_card_it_says_so(old_url: str) -> None:
+def test_without_manifest_and_card_the_page_says_so(old_url: str) -> None:
     known = httpx.get(f"{old_url}/model").json()
     for unknown in ("name", "horizon_hours", "threshold", "metrics", "data"):
         assert known[unknown] is None, unknown
@@ -82,7 +82,7 @@ def test_without_manifest_and_card_it_says_so(old_url: str) -> None:
     assert known["tags"]["classifier"] in page
 
 
-def test_a_changed_card_is_not_shown_and_forecasts_go_on(bentoml_home: Path, tmp_path: Path) -> None:
+def test_a_changed_card_is_not_shown_and_forecasts_continue(bentoml_home: Path, tmp_path: Path) -> None:
     home = shutil.copytree(bentoml_home, tmp_path / "home")
     stored = next(home.glob(f"models/weather-classifier/*/card/{CARD_FILE}"))
     stored.write_text("another card")
@@ -92,7 +92,7 @@ def test_a_changed_card_is_not_shown_and_forecasts_go_on(bentoml_home: Path, tmp
         assert httpx.post(f"{url}/predict", json=EXAMPLE).status_code == 200
 
 
-def test_html_in_a_card_is_text_and_links_are_to_the_web() -> None:
+def test_html_in_a_card_is_escaped_and_only_web_links_are_kept() -> None:
     text = render(
         "# Card\n<script>alert(1)</script>\n\n[a](javascript:alert) [b](file:///etc/passwd) "
         "[c](https://example.com) [d](data:text/html,x) ![e](https://example.com/e.svg) "
@@ -110,7 +110,7 @@ def test_html_in_a_card_is_text_and_links_are_to_the_web() -> None:
     assert "onerror=" not in text.replace("&quot;onerror=&quot;", "")
 
 
-def test_json_is_what_a_list_of_any_media_type_gets(client: httpx.Client) -> None:
+def test_clients_that_accept_any_media_type_get_json(client: httpx.Client) -> None:
     for accept in ("*/*", "application/json", "application/json, */*"):
         answer = client.get("/model", headers={"Accept": accept})
         assert json.loads(answer.content)["card"]

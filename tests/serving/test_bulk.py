@@ -1,4 +1,4 @@
-"""``POST /predict_batch`` of the real server, and that it leaves others their turn."""
+"""``POST /predict_batch`` of the real service, and that it does not block other requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def as_csv(records: list[dict[str, float]], names: tuple[str, ...] = FEATURES) -
     return "\n".join([",".join(names), *(",".join(str(r[n]) for n in names) for r in records)]) + "\n"
 
 
-def refused(answer: httpx.Response) -> list[dict[str, object]]:
+def rejected(answer: httpx.Response) -> list[dict[str, object]]:
     assert answer.status_code == 400, answer.text
     problem = answer.json()
     assert problem.keys() == {"error", "detail"}
@@ -34,7 +34,7 @@ def refused(answer: httpx.Response) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("count", [1, 63, 64, 65, 1000])
-def test_forecasts_are_those_of_single_requests_in_order(client: httpx.Client, count: int) -> None:
+def test_forecasts_equal_those_of_single_requests_in_order(client: httpx.Client, count: int) -> None:
     records = [observation() for _ in range(count)]
     answer = client.post("/predict_batch", json={"observations": records})
     assert answer.status_code == 200, answer.text
@@ -46,7 +46,7 @@ def test_forecasts_are_those_of_single_requests_in_order(client: httpx.Client, c
         assert found["probability"] == pytest.approx(single["probability"], abs=2e-6)
 
 
-def test_csv_gives_what_json_gives_whatever_the_columns_order(client: httpx.Client) -> None:
+def test_csv_in_any_column_order_gives_the_same_forecasts_as_json(client: httpx.Client) -> None:
     records = [observation() for _ in range(200)]
     expected = client.post("/predict_batch", json={"observations": records}).json()["forecasts"]
     names = tuple(reversed(FEATURES))
@@ -60,20 +60,20 @@ def test_csv_gives_what_json_gives_whatever_the_columns_order(client: httpx.Clie
     )
 
 
-def test_the_most_rows_are_answered_and_one_more_refused(client: httpx.Client) -> None:
+def test_the_maximum_of_rows_is_accepted_and_one_more_is_rejected(client: httpx.Client) -> None:
     records = [observation() for _ in range(MAX_ROWS)]
     answer = client.post("/predict_batch", json={"observations": records})
     assert len(answer.json()["forecasts"]) == MAX_ROWS
-    (fault,) = refused(client.post("/predict_batch", json={"observations": [*records, records[0]]}))
+    (fault,) = rejected(client.post("/predict_batch", json={"observations": [*records, records[0]]}))
     assert "1 to 10,000" in str(fault["msg"])
 
 
-def test_bad_rows_are_named_by_index_and_field(client: httpx.Client) -> None:
+def test_faults_in_json_name_row_and_field(client: httpx.Client) -> None:
     records: list[dict[str, object]] = [dict(observation()) for _ in range(200)]
     records[3]["humidity"] = 65
     records[70]["temp_c"] = "warm"
     del records[199]["visibility_km"]
-    faults = refused(client.post("/predict_batch", json={"observations": records}))
+    faults = rejected(client.post("/predict_batch", json={"observations": records}))
     assert [f["loc"] for f in faults] == [
         ["observations", 3, "humidity"],
         ["observations", 70, "temp_c"],
@@ -82,12 +82,12 @@ def test_bad_rows_are_named_by_index_and_field(client: httpx.Client) -> None:
     assert "fraction" in str(faults[0]["msg"])
 
 
-def test_bad_lines_are_named_by_index_and_field(client: httpx.Client) -> None:
+def test_faults_in_csv_name_row_and_field(client: httpx.Client) -> None:
     lines = as_csv([observation() for _ in range(10)]).splitlines()
     lines[4] = lines[4].replace(lines[4].split(",")[0], "warm", 1)
     lines[6] = "1,2,3"
     lines[8] = "nan" + lines[8][lines[8].index(",") :]
-    faults = refused(client.post("/predict_batch", content="\n".join(lines), headers=CSV))
+    faults = rejected(client.post("/predict_batch", content="\n".join(lines), headers=CSV))
     assert [f["loc"] for f in faults] == [
         ["observations", 3, "temp_c"],
         ["observations", 5],
@@ -95,8 +95,8 @@ def test_bad_lines_are_named_by_index_and_field(client: httpx.Client) -> None:
     ]
 
 
-def test_the_list_of_faults_has_an_end(client: httpx.Client) -> None:
-    faults = refused(client.post("/predict_batch", json={"observations": [{}] * 1000}))
+def test_the_list_of_faults_is_limited(client: httpx.Client) -> None:
+    faults = rejected(client.post("/predict_batch", json={"observations": [{}] * 1000}))
     assert len(faults) == MAX_FAULTS
 
 
@@ -116,9 +116,9 @@ def test_the_list_of_faults_has_an_end(client: httpx.Client) -> None:
         json.dumps({"observations": [{**EXAMPLE, "temp_c": True}]}),
     ],
 )
-def test_bad_json_is_refused(client: httpx.Client, body: str) -> None:
+def test_bad_json_is_rejected(client: httpx.Client, body: str) -> None:
     headers = {"Content-Type": "application/json"}
-    assert refused(client.post("/predict_batch", content=body, headers=headers))
+    assert rejected(client.post("/predict_batch", content=body, headers=headers))
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ def test_bad_json_is_refused(client: httpx.Client, body: str) -> None:
         ",".join(FEATURES).encode() + b"\n0,0,0,0,0,0,0\n",
     ],
 )
-def test_bad_csv_is_refused(client: httpx.Client, body: bytes) -> None:
-    assert refused(client.post("/predict_batch", content=body, headers=CSV))
+def test_bad_csv_is_rejected(client: httpx.Client, body: bytes) -> None:
+    assert rejected(client.post("/predict_batch", content=body, headers=CSV))
 
 
-def test_csv_is_for_bulk_only(client: httpx.Client) -> None:
+def test_csv_is_accepted_by_predict_batch_only(client: httpx.Client) -> None:
     answer = client.post("/predict", content=as_csv([EXAMPLE]), headers=CSV)
     assert answer.status_code == 415
 
@@ -152,7 +152,7 @@ def test_other_work_gets_its_turn_between_chunks(classifier: Classifier) -> None
         while not work.done():
             count += 1
             await asyncio.sleep(0)
-        assert len((await work).rain) == 6400
+        assert len((await work).decisions) == 6400
         return count
 
     assert asyncio.run(turns()) >= 6400 // bulk.CHUNK

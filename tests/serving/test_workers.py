@@ -13,25 +13,25 @@ import psutil
 from loadtest.chaos import worker
 from loadtest.serving import Service, running
 from tests.conftest import EXAMPLE
-from weather.serving.workers import works
+from weather.serving.workers import is_running_worker
 
 TWO_WORKERS = {"BENTOML_CONFIG_OPTIONS": "services.rain_forecast.workers=2"}
 IN_A_CONTAINER = {"BENTOML_CONTAINERIZED": "true"}
 
 
 def workers(service: Service) -> list[psutil.Process]:
-    return [child for child in psutil.Process(service.process.pid).children() if works(child)]
+    return [child for child in psutil.Process(service.process.pid).children() if is_running_worker(child)]
 
 
 def ready(service: Service) -> int:
-    """The status of /readyz; 0 when nobody answers."""
+    """The status of /readyz; 0 if there is no response."""
     try:
         return httpx.get(f"{service.url}/readyz", timeout=2).status_code
     except httpx.TransportError:
         return 0
 
 
-def test_it_is_not_ready_while_one_of_two_workers_is_missing_and_ready_when_it_is_back(
+def test_not_ready_while_one_of_two_workers_is_missing(
     bentoml_home: Path,
 ) -> None:
     with running(bentoml_home, env=TWO_WORKERS) as service:
@@ -54,7 +54,7 @@ def test_it_is_not_ready_while_one_of_two_workers_is_missing_and_ready_when_it_i
         assert httpx.post(f"{service.url}/predict", json=EXAMPLE).status_code == 200
 
 
-def test_a_killed_only_worker_is_replaced_and_waiting_clients_are_answered(bentoml_home: Path) -> None:
+def test_a_killed_worker_is_replaced_and_waiting_clients_are_answered(bentoml_home: Path) -> None:
     with running(bentoml_home) as service:
         os.kill(worker(service).pid, signal.SIGKILL)
         answer = httpx.post(f"{service.url}/predict", json=EXAMPLE, timeout=60)
@@ -62,7 +62,7 @@ def test_a_killed_only_worker_is_replaced_and_waiting_clients_are_answered(bento
         assert ready(service) == 200
 
 
-def test_in_a_container_the_death_of_the_only_worker_ends_the_service_with_an_error(
+def test_in_a_container_the_service_exits_with_an_error_when_its_only_worker_dies(
     bentoml_home: Path,
 ) -> None:
     with running(bentoml_home, env=IN_A_CONTAINER) as service:
@@ -71,7 +71,7 @@ def test_in_a_container_the_death_of_the_only_worker_ends_the_service_with_an_er
         assert ready(service) == 0
 
 
-def test_in_a_container_the_death_of_one_of_two_workers_is_seen_in_readiness(bentoml_home: Path) -> None:
+def test_in_a_container_the_service_is_not_ready_when_one_of_two_workers_dies(bentoml_home: Path) -> None:
     with running(bentoml_home, env={**TWO_WORKERS, **IN_A_CONTAINER}) as service:
         for _ in range(300):
             if len(workers(service)) == 2 and ready(service) == 200:

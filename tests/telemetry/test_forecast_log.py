@@ -1,4 +1,4 @@
-"""The log of forecasts, on the real service: what it holds, and when there is none."""
+"""The forecast log of the real service: its content, and when it is off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def lines(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for file in folder.rglob("data*.log") for line in file.read_text().splitlines()]
 
 
-def test_the_log_has_the_schema_and_nothing_else(bentoml_home: Path, tmp_path: Path) -> None:
+def test_the_log_has_the_fields_of_the_schema_only(bentoml_home: Path, tmp_path: Path) -> None:
     with served(bentoml_home, env=logging_to(tmp_path)) as url:
         headers = {"X-Request-ID": "who-asked", "User-Agent": "someone"}
         answer = httpx.post(f"{url}/predict", json=EXAMPLE, headers=headers).json()
@@ -39,7 +39,7 @@ def test_the_log_has_the_schema_and_nothing_else(bentoml_home: Path, tmp_path: P
         assert "+00:00" in str(line["timestamp"])
 
 
-def test_a_share_is_drawn(bentoml_home: Path, tmp_path: Path) -> None:
+def test_the_rate_is_the_share_that_is_logged(bentoml_home: Path, tmp_path: Path) -> None:
     environment = {**logging_to(tmp_path), "WEATHER_FORECAST_LOG_RATE": "0.5"}
     with served(bentoml_home, env=environment) as url:
         httpx.post(f"{url}/predict_batch", json={"observations": OBSERVATIONS}).raise_for_status()
@@ -52,11 +52,11 @@ def test_by_default_nothing_is_written(url: str) -> None:
     assert {*PROJECT.rglob("data*.log")} == before
 
 
-def test_a_log_that_cannot_be_written_fails_no_forecast(bentoml_home: Path, tmp_path: Path) -> None:
+def test_forecasts_succeed_when_the_log_cannot_be_written(bentoml_home: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
     output = tmp_path / "output"
     with output.open("wb") as log, served(bentoml_home, env=logging_to(blocked), log=log) as url:
         for _ in range(3):
             assert httpx.post(f"{url}/predict", json=EXAMPLE).status_code == 200
-    assert output.read_text().count("Forecasts are not logged any more") == 1
+    assert output.read_text().count("no more forecasts are logged") == 1

@@ -1,4 +1,4 @@
-"""What /metrics says of forecasts, on the real service."""
+"""The metrics of the real service."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from loadtest.serving import served
 from tests.conftest import EXAMPLE
 from tests.fixtures import pair
-from weather.telemetry import metrics
+from weather.telemetry import buffer
 
 HOT = {**EXAMPLE, "temp_c": 50.0}
 
 
 def samples(url: str) -> dict[tuple[str, str], float]:
-    """The value of each series of ours, by name and its label values."""
+    """The value of each of our series, by name and label values."""
     text = httpx.get(f"{url}/metrics").text
     return {
         (sample.name.removeprefix("rain_forecast_"), ",".join(sample.labels.values())): sample.value
@@ -33,8 +33,10 @@ def samples(url: str) -> dict[tuple[str, str], float]:
     }
 
 
-def moved(url: str, records: list[dict[str, float]], path: str = "/predict") -> dict[tuple[str, str], float]:
-    """What changed while the records were forecast."""
+def change_of(
+    url: str, records: list[dict[str, float]], path: str = "/predict"
+) -> dict[tuple[str, str], float]:
+    """By how much each series changed while the records were forecast."""
     before = samples(url)
     if path == "/predict":
         for record in records:
@@ -46,7 +48,7 @@ def moved(url: str, records: list[dict[str, float]], path: str = "/predict") -> 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict_batch"])
 def test_forecasts_probabilities_and_inputs_out_of_range_are_counted(url: str, path: str) -> None:
-    change = moved(url, [EXAMPLE] * 3 + [HOT], path)
+    change = change_of(url, [EXAMPLE] * 3 + [HOT], path)
     assert change["forecasts_total", "Rain"] + change["forecasts_total", "No_Rain"] == 4
     assert change["probability_count", ""] == 4
     assert 0 < change["probability_sum", ""] < 4
@@ -59,7 +61,7 @@ def test_forecasts_probabilities_and_inputs_out_of_range_are_counted(url: str, p
     assert change["queue_wait_seconds_count", ""] == (4 if path == "/predict" else 0)
 
 
-def test_models_and_golden_check_are_told(url: str) -> None:
+def test_the_models_and_the_golden_check_are_reported(url: str) -> None:
     found = samples(url)
     (info,) = [labels for name, labels in found if name == "model_info"]
     assert "weather-scaler:" in info
@@ -68,12 +70,12 @@ def test_models_and_golden_check_are_told(url: str) -> None:
     assert found["golden_check_passed", ""] == 1
 
 
-def test_durations_have_buckets_that_fit(client: httpx.Client) -> None:
+def test_request_durations_have_buckets_below_a_millisecond(client: httpx.Client) -> None:
     client.post("/predict", json=EXAMPLE)
     assert 'endpoint="/predict",http_response_code="200",le="0.0005"' in client.get("/metrics").text
 
 
-def test_odd_paths_and_fields_make_no_series(url: str) -> None:
+def test_unknown_paths_and_fields_create_no_series(url: str) -> None:
     before = samples(url).keys()
     for number in range(20):
         httpx.get(f"{url}/scan-{number}")
@@ -95,11 +97,11 @@ def test_refusals_are_counted_by_reason(url: str) -> None:
 
 
 @pytest.mark.parametrize("values", [[0.0, 0.1, 0.10001, 0.5, 1.0, 7.0], [0.5, math.nan]])
-def test_many_observations_count_as_one_by_one(values: list[float]) -> None:
+def test_observe_many_equals_single_observations(values: list[float]) -> None:
     one_by_one, at_once = (Histogram(name, "-", buckets=(0.1, 0.5, 1.0), registry=None) for name in "ab")
     for value in values:
         one_by_one.observe(value)
-    metrics.observe(at_once, values)
+    buffer.observe_many(at_once, values)
     theirs, ours = (
         {
             f"{sample.name[1:]} {sample.labels}": sample.value
@@ -113,18 +115,18 @@ def test_many_observations_count_as_one_by_one(values: list[float]) -> None:
     assert ours == pytest.approx(theirs, nan_ok=True)
 
 
-def test_two_workers_are_added_up(bentoml_home: Path) -> None:
+def test_the_counts_of_two_workers_are_added(bentoml_home: Path) -> None:
     two = {"BENTOML_CONFIG_OPTIONS": "services.rain_forecast.workers=2"}
     with served(bentoml_home, env=two) as url, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: httpx.post(f"{url}/predict", json=EXAMPLE), range(200)))
         assert {answer.status_code for answer in answers} == {200}
-        time.sleep(2 * metrics.WRITE_SECONDS)
+        time.sleep(2 * buffer.WRITE_SECONDS)
         found = samples(url)
     assert found["forecasts_total", "Rain"] == found["probability_count", ""] == 200
     assert found["golden_check_passed", ""] == 1
 
 
-def test_promtool_has_nothing_to_say_of_our_metrics(client: httpx.Client) -> None:
+def test_promtool_accepts_our_metrics(client: httpx.Client) -> None:
     if shutil.which("promtool") is None:
         pytest.skip("promtool is not installed")
     client.post("/predict", json=EXAMPLE)

@@ -25,7 +25,7 @@ from weather.telemetry.request_id import RequestId
 ACCESS = {"BENTOML_CONFIG_OPTIONS": "services.rain_forecast.logging.access.enabled=true"}
 
 
-def test_a_good_id_comes_back_and_a_bad_one_is_replaced(client: httpx.Client) -> None:
+def test_a_valid_id_is_returned_and_an_invalid_one_is_replaced(client: httpx.Client) -> None:
     for good in ("a", "Ab-9._", "x" * 128):
         assert (
             client.post("/predict", json=EXAMPLE, headers={"X-Request-ID": good}).headers["x-request-id"]
@@ -51,16 +51,16 @@ async def broken(_: Request) -> Response:
     raise RuntimeError
 
 
-def test_timeouts_and_unexpected_failures_have_their_requests_id() -> None:
+def test_responses_to_timeouts_and_unexpected_errors_have_the_id() -> None:
     app = Starlette(
         routes=[Route("/late", late), Route("/broken", broken)],
         middleware=[Middleware(RequestId), Middleware(Deadline, seconds=0.1)],
         exception_handlers={Exception: unexpected_problem},
     )
-    door = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
     async def ask(path: str) -> httpx.Response:
-        async with httpx.AsyncClient(transport=door, base_url="http://here") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
             return await client.get(path, headers={"X-Request-ID": "mine"})
 
     for path, status in (("/late", 504), ("/broken", 500)):
@@ -69,7 +69,7 @@ def test_timeouts_and_unexpected_failures_have_their_requests_id() -> None:
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_the_log_lines_of_a_request_have_its_id(bentoml_home: Path, tmp_path: Path, log_format: str) -> None:
+def test_log_lines_of_a_request_have_its_id(bentoml_home: Path, tmp_path: Path, log_format: str) -> None:
     output = tmp_path / "log"
     environment = {**ACCESS, "WEATHER_LOG_FORMAT": log_format}
     with output.open("wb") as log, served(bentoml_home, env=environment, log=log) as url:
@@ -89,7 +89,7 @@ def test_the_log_lines_of_a_request_have_its_id(bentoml_home: Path, tmp_path: Pa
         assert (line["level"], line["logger"]) == ("INFO", "bentoml.access")
 
 
-def test_an_exception_is_one_line_and_a_field() -> None:
+def test_a_traceback_is_a_field_of_one_line() -> None:
     try:
         raise RuntimeError("first\nsecond")
     except RuntimeError as error:

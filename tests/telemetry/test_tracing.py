@@ -22,8 +22,8 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[ResourceSpans]]]:
-    """A test double for an OpenTelemetry collector, of which no package exists here: it decodes what
-    comes with OpenTelemetry's own protocol definitions, and refuses another path.
+    """A test double for an OpenTelemetry collector (there is no Python package of one): decodes what it
+    receives with OpenTelemetry's own protocol definitions and rejects other paths.
     """
     received: list[ResourceSpans] = []
 
@@ -53,7 +53,7 @@ def collector() -> Iterator[tuple[str, list[ResourceSpans]]]:
         server.server_close()
 
 
-def test_a_request_and_the_clients_trace_arrive_at_the_collector(bentoml_home: Path) -> None:
+def test_the_collector_receives_the_span_as_part_of_the_clients_trace(bentoml_home: Path) -> None:
     with collector() as (address, received):
         environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "OTEL_BSP_SCHEDULE_DELAY": "100"}
         with served(bentoml_home, env=environment) as url:
@@ -75,7 +75,7 @@ def test_a_request_and_the_clients_trace_arrive_at_the_collector(bentoml_home: P
 
 
 def spans(received: list[ResourceSpans]) -> list[Span]:
-    """Those of the test's trace."""
+    """The spans of the test's trace."""
     return [
         span
         for found in received

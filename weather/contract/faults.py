@@ -1,4 +1,4 @@
-"""What is wrong with a record that breaks the contract, in sentences that name field and accepted range."""
+"""Faults of a record that breaks the contract, as sentences that name the field and what it accepts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from weather.contract.variables import FEATURES, LIMITS, UNITS
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of a request: where (``loc``, a path into the body), what, and its kind."""
+    """One fault of a request: its location (``loc``, a path into the body), a sentence, a kind."""
 
     loc: Sequence[str | int]
     msg: str
@@ -28,12 +28,12 @@ def _accepted(name: str) -> str:
 
 
 def faults(error: ValidationError, *prefix: str | int) -> list[Fault]:
-    """Every fault of a refused record, each naming its field and the accepted range.
+    """Every fault of a rejected record, each naming its field and what it accepts.
 
-    ``prefix`` is put before each location, e.g. ``("observations", 3)``. Values are not echoed;
-    an unknown field's name is, cut to 64 characters.
+    ``prefix`` is put before each location, e.g. ``("observations", 3)``. Values are not repeated; the
+    name of an unknown field is, cut to 64 characters.
     """
-    found: list[Fault] = []
+    result: list[Fault] = []
     for item in error.errors(include_url=False, include_context=False, include_input=False):
         kind = item["type"]
         name = str(item["loc"][0])[:64] if item["loc"] else ""
@@ -51,5 +51,5 @@ def faults(error: ValidationError, *prefix: str | int) -> list[Fault]:
             message = f"{name} is not a finite number: give {_accepted(name)}"
         else:
             message = f"{name} is not a JSON number: give {_accepted(name)}"
-        found.append(Fault(loc=[*prefix, *([name] if name else [])], msg=message, type=kind))
-    return found
+        result.append(Fault(loc=[*prefix, *([name] if name else [])], msg=message, type=kind))
+    return result

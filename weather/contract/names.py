@@ -1,4 +1,4 @@
-"""The names of the artifacts' files, and those under which they live in the BentoML model store."""
+"""Names of the artifact files, in the BentoML model store, and of the files in it."""
 
 SCALER_FILE = "model-scaler.pkl"
 MODEL_FILE = "svc.onnx"

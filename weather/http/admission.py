@@ -1,4 +1,4 @@
-"""Refuse what can't be computed soon (429), so that what is admitted is answered soon."""
+"""Limits concurrency: rejects excess requests with 429 so that accepted ones are answered quickly."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weather.http import protocol
 from weather.http.problems import Problem
-from weather.telemetry import metrics
+from weather.telemetry.metrics import count_refusal
 
 
 class Admission:
-    """ASGI middleware, the innermost: at most ``most[path]`` requests of a path at once.
+    """ASGI middleware, the innermost: at most ``limits[path]`` requests of a path at once.
 
-    A request takes its place once its body has come, so that slow senders take none from others.
-    When all are taken ``frontdoor`` refuses, cheaply, most of what comes, calling ``refused`` with
-    the path; what it leaves through is refused here.
+    A request takes its slot once its body has arrived, so that slow senders hold none. While no slot
+    is free ``LimitedHttpProtocol`` refuses most requests at lower cost, and calls ``on_refusal`` with
+    their path; the remaining ones are refused here.
     """
 
-    def __init__(self, app: ASGIApp, most: Mapping[str, int], refused: Callable[[str], None]) -> None:
+    def __init__(self, app: ASGIApp, limits: Mapping[str, int], on_refusal: Callable[[str], None]) -> None:
         self.app = app
-        self.free = dict(most)
-        self.refused = refused
+        self.free = dict(limits)
+        self.on_refusal = on_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            protocol.install(receive, self.free, self.refused)
+            protocol.install(receive, self.free, self.on_refusal)
         path: Any = scope.get("path")
         if path not in self.free:
             await self.app(scope, receive, send)
@@ -38,5 +38,5 @@ class Admission:
             finally:
                 self.free[path] += 1
         else:
-            metrics.refused("busy")
+            count_refusal("busy")
             await Problem(429).response()(scope, receive, send)

@@ -1,6 +1,6 @@
-"""API keys for the POST paths, if the operator wants them.
+"""API keys for the POST paths, optional.
 
-``python -m weather.http.api_keys NAME`` (``make key NAME=…``) makes a key and prints the line for the file.
+``python -m weather.http.api_keys NAME`` (``make key NAME=…``) creates a key and prints the line for the file.
 """
 
 from __future__ import annotations
@@ -19,57 +19,58 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weather.http.limits import ENDPOINTS
 from weather.http.problems import Problem
-from weather.telemetry.metrics import refused
+from weather.telemetry.metrics import count_refusal
 
 log = logging.getLogger("bentoml.weather")
 
 LINE = re.compile(r"[\w.-]+:[0-9a-f]{64}")
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
+"""Minimum time between two checks whether the file has changed."""
 
 
 class BadKeys(ValueError):
-    """The file of keys can't be used; the message says why."""
+    """The file of API keys can't be used; the message says why."""
 
 
 class Keys:
-    """The keys of a file with a line ``NAME:SHA-256`` a key; empty lines and ``#`` lines are skipped.
+    """The keys of a file with one line ``NAME:SHA-256`` per key; empty lines and ``#`` lines are skipped.
 
-    The file is looked at again at most once a second: edit it, and keys come and go. The keys are
-    random, 256 bits, so a plain hash can't be searched, and the file tells nobody a key.
+    The file is read again when it has changed, checked at most once a second. Keys are 256 random
+    bits, so a plain hash can't be reversed by search, and reading the file gives away no key.
 
     Raises:
-        BadKeys: the file can't be read, has no key, or a line has another form.
+        BadKeys: the file can't be read, has no key, or has a line of another form.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.stamp = self.look()
+        self.state = self.file_state()
         self.digests = read(file)
-        self.looked = monotonic()
+        self.checked = monotonic()
 
-    def know(self, key: bytes) -> bool:
-        """Whether the key is in the file; takes as long for a wrong key as for a right one."""
-        if monotonic() - self.looked >= LOOK_SECONDS:
+    def accept(self, key: bytes) -> bool:
+        """Whether the file has the key; takes the same time for a wrong key as for a right one."""
+        if monotonic() - self.checked >= CHECK_SECONDS:
             self.refresh()
         digest = hashlib.sha256(key).hexdigest()
         return sum(hmac.compare_digest(digest, known) for known in self.digests) > 0
 
     def refresh(self) -> None:
-        """Read the file again if it has changed; with a bad file the keys stay as they were."""
-        self.looked = monotonic()
-        stamp = self.look()
-        if stamp == self.stamp:
+        """Read the file again if it has changed; if it is unusable the keys stay as they were."""
+        self.checked = monotonic()
+        state = self.file_state()
+        if state == self.state:
             return
-        self.stamp = stamp
+        self.state = state
         try:
             self.digests = read(self.file)
         except BadKeys as reason:
-            log.error("API keys stay as they were: %s", reason)
+            log.error("API keys not updated: %s", reason)
         else:
-            log.info("API keys read again: %d", len(self.digests))
+            log.info("API keys updated: %d", len(self.digests))
 
-    def look(self) -> tuple[int, int, int]:
-        """What changes when the file does; zeros while it is missing."""
+    def file_state(self) -> tuple[int, int, int]:
+        """Modification time, size and inode; zeros while the file is missing."""
         try:
             status = self.file.stat()
         except OSError:
@@ -78,9 +79,9 @@ class Keys:
 
 
 class ApiKeys:
-    """ASGI middleware: the POST paths want a key, as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``.
+    """ASGI middleware: POST paths require ``Authorization: Bearer KEY`` or ``X-API-Key: KEY`` (else 401).
 
-    Probes, ``/metrics``, pages and the OpenAPI document stay open: they tell nothing of a caller.
+    Probes, ``/metrics``, pages and the OpenAPI document need no key: they contain nothing about callers.
     """
 
     def __init__(self, app: ASGIApp, keys: Keys) -> None:
@@ -88,16 +89,16 @@ class ApiKeys:
         self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("path") not in ENDPOINTS or self.keys.know(presented(scope["headers"])):
+        if scope.get("path") not in ENDPOINTS or self.keys.accept(key_of(scope["headers"])):
             await self.app(scope, receive, send)
         else:
             challenge = {"WWW-Authenticate": 'Bearer realm="rain forecast"'}
-            refused("key")
+            count_refusal("key")
             await Problem(401).response(challenge)(scope, receive, send)
 
 
-def presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The key in a request's headers; empty when there is none."""
+def key_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The key in the headers of a request; empty if there is none."""
     for name, value in headers:
         if name == b"x-api-key":
             return value.strip()
@@ -107,7 +108,7 @@ def presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def read(file: Path) -> list[str]:
-    """The SHA-256 of each key.
+    """The SHA-256 of each key in a file.
 
     Raises:
         BadKeys: see ``Keys``.
@@ -124,12 +125,12 @@ def read(file: Path) -> list[str]:
             raise BadKeys(f"{file}, line {number}: expected NAME:SHA-256 with 64 lower-case hex digits")
         digests.append(line.strip().rpartition(":")[2])
     if not digests:
-        raise BadKeys(f"{file} has no key; make one by: make key NAME=…")
+        raise BadKeys(f"{file} contains no key; create one: make key NAME=…")
     return digests
 
 
 def main(arguments: list[str]) -> int:
-    """Print a new key and its line; 2 when the name is missing or odd."""
+    """Print a new key and its line; the exit code is 2 if the name is missing or has other characters."""
     name = arguments[0] if len(arguments) == 1 else ""
     key = secrets.token_urlsafe(32)
     line = f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"

@@ -1,5 +1,5 @@
-"""Take a body in, or refuse it before the rest is read: wrong type (415), too large (413), or more
-bodies arriving at once than there is memory for (429).
+"""Rejects a request body of the wrong media type (415), over the size limit (413), or when too many
+bytes are already buffered (429), before reading the rest.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, Endpoint
 from weather.http.problems import Problem
-from weather.telemetry.metrics import refused
+from weather.telemetry.metrics import count_refusal
 
 REASONS = {413: "too_large", 415: "media_type", 429: "arriving"}
+"""The ``reason`` label of ``rain_forecast_refusals_total`` for each status."""
 
 
 class BodyLimits:
-    """ASGI middleware: what is inside gets whole bodies, of the type and size that ENDPOINTS allow.
+    """ASGI middleware: passes on requests with their whole body, of a type and size in ``ENDPOINTS``.
 
-    BentoML parses unknown content types as JSON and has no limit: a 100 MB body took a worker to
-    534 MB. A body that gives no length is counted as it arrives. Slow senders wait here, where they
-    take no place from others: ``Admission`` counts what is ready to be computed.
+    BentoML parses unknown content types as JSON and has no size limit: a 100 MB body took a worker to
+    534 MB. A body without Content-Length is counted as it arrives. Slow senders wait here, without
+    a slot of ``Admission``.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.arriving = 0
+        self.buffered_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = None
@@ -35,20 +36,24 @@ class BodyLimits:
             await self.app(scope, receive, send)
             return
         try:
-            check(scope["headers"], endpoint)
-            first = await receive()
-            body = await self.rest(first, receive, endpoint)
+            check_headers(scope["headers"], endpoint)
+            body = await self.read(receive, endpoint)
         except Problem as problem:
-            refused(REASONS[problem.status])
+            count_refusal(REASONS[problem.status])
             await problem.response()(scope, receive, send)
             return
         if body is not None:
             await self.app(scope, replay(body, receive), send)
 
-    async def rest(self, first: Message, receive: Receive, endpoint: Endpoint) -> Message | None:
-        """The whole body as one message; None if the client left."""
+    async def read(self, receive: Receive, endpoint: Endpoint) -> Message | None:
+        """The whole body as one message; None if the client disconnected.
+
+        Raises:
+            Problem: 413 or 429.
+        """
         parts: list[bytes] = []
-        size, message = 0, first
+        size = 0
+        message = await receive()
         try:
             while message["type"] == "http.request":
                 part = message.get("body", b"")
@@ -58,17 +63,17 @@ class BodyLimits:
                 if not message.get("more_body", False):
                     return {"type": "http.request", "body": b"".join([*parts, part]), "more_body": False}
                 parts.append(part)
-                self.arriving += len(part)
-                if self.arriving > MAX_BUFFERED_BYTES:
+                self.buffered_bytes += len(part)
+                if self.buffered_bytes > MAX_BUFFERED_BYTES:
                     raise Problem(429)
                 message = await receive()
         finally:
-            self.arriving -= sum(map(len, parts))
+            self.buffered_bytes -= sum(map(len, parts))
         return None
 
 
-def check(headers: Iterable[tuple[bytes, bytes]], endpoint: Endpoint) -> None:
-    """Refuse by the headers alone.
+def check_headers(headers: Iterable[tuple[bytes, bytes]], endpoint: Endpoint) -> None:
+    """Reject a request by its headers alone.
 
     Raises:
         Problem: 415 or 413.
@@ -91,10 +96,10 @@ def too_large(endpoint: Endpoint) -> Problem:
 
 
 def replay(body: Message, receive: Receive) -> Receive:
-    """``receive`` that gives the body first."""
-    waiting = [body]
+    """``receive`` that returns the body first."""
+    pending = [body]
 
     async def replayed() -> Message:
-        return waiting.pop() if waiting else await receive()
+        return pending.pop() if pending else await receive()
 
     return replayed

@@ -1,4 +1,4 @@
-"""An answer within a given time, or a 504."""
+"""A response within a given time, or a 504."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weather.http.problems import Problem
 
-LOOKS = 10
-"""How often, within the time allowed, late requests are looked for."""
+CHECKS = 10
+"""How often expired requests are looked for within the timeout."""
 
 
 class Deadline:
-    """ASGI middleware: cancels a request after ``seconds`` (and up to a tenth more): 504.
+    """ASGI middleware: cancels a request after ``seconds``, plus up to a tenth, and answers 504.
 
-    One timer looks after all requests. BentoML's middleware starts a task and a timer for each,
-    and the timers stay until the timeout has passed: their garbage made pauses of 40 ms.
+    One timer serves all requests. BentoML's middleware starts a task and a timer for each, and the
+    timers stay until the timeout has passed: collecting them as garbage made pauses of 40 ms.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self.app = app
         self.seconds = seconds
-        self.running: dict[asyncio.Task[Any], float] = {}  # oldest first
-        self.late: set[asyncio.Task[Any]] = set()
+        self.running: dict[asyncio.Task[Any], float] = {}  # start times, oldest first
+        self.expired: set[asyncio.Task[Any]] = set()
         self.timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,34 +35,34 @@ class Deadline:
             return
         started = False
 
-        async def noticed(message: Message) -> None:
+        async def send_and_note_start(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         self.running[task] = monotonic()
         if self.timer is None:
-            self.look()
+            self.check()
         try:
-            await self.app(scope, receive, noticed)
+            await self.app(scope, receive, send_and_note_start)
         except asyncio.CancelledError:
-            if task not in self.late or started:
+            if task not in self.expired or started:
                 raise
             task.uncancel()
             await Problem(504).response()(scope, receive, send)
         finally:
             self.running.pop(task, None)
-            self.late.discard(task)
+            self.expired.discard(task)
 
-    def look(self) -> None:
-        """Cancel what is late; look again as long as anything runs."""
+    def check(self) -> None:
+        """Cancel expired requests; schedule the next check while any request is running."""
         now = monotonic()
-        for task, since in list(self.running.items()):
-            if now - since < self.seconds:
+        for task, start in list(self.running.items()):
+            if now - start < self.seconds:
                 break
             del self.running[task]
-            self.late.add(task)
+            self.expired.add(task)
             task.cancel()
         self.timer = None
         if self.running:
-            self.timer = asyncio.get_running_loop().call_later(self.seconds / LOOKS, self.look)
+            self.timer = asyncio.get_running_loop().call_later(self.seconds / CHECKS, self.check)

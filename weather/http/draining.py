@@ -1,4 +1,4 @@
-"""The lame-duck period: SIGTERM first makes the service not ready, and stops it some time later."""
+"""The lame-duck period: after SIGTERM the service is not ready but still serves, and stops later."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ log = logging.getLogger("bentoml.weather")
 
 
 class Draining:
-    """ASGI middleware: after SIGTERM ``/readyz`` is 503 and all else is served for ``seconds`` more.
+    """ASGI middleware: after SIGTERM ``/readyz`` is 503; other requests are served for ``seconds`` more.
 
-    BentoML's server stops listening at once, while balancers go on sending until their next look at
-    ``/readyz``. In the period each answer closes its connection, so that clients with a kept one go
-    elsewhere. Requests that are in flight at its end are finished. A second SIGTERM ends it early.
+    BentoML's server stops listening immediately, while load balancers send requests until their next
+    readiness probe. During the period each response closes its connection, so that clients with a
+    kept connection move to another replica. Requests in flight at its end are completed. A
+    second SIGTERM ends it early.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
@@ -29,19 +30,19 @@ class Draining:
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Starlette builds its middlewares when the server starts, in the server's main thread;
-        # tests and embedding programs may not be there, and have no signals to handle.
+        # Starlette builds its middlewares when the server starts, in the server's main thread. Tests and
+        # programs that embed the app may run in another thread, where signals can't be handled.
         if scope["type"] == "lifespan" and threading.current_thread() is threading.main_thread():
-            self.watch()
+            self.handle_sigterm()
         if not self.draining or scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["path"] == "/readyz":
-            await Problem(503, "the service is about to stop").response()(scope, receive, send)
+            await Problem(503, "the service is shutting down").response()(scope, receive, send)
         else:
             await self.app(scope, receive, closing(send))
 
-    def watch(self) -> None:
-        """Put our handler before the server's."""
+    def handle_sigterm(self) -> None:
+        """Install our signal handler in front of the server's."""
         loop = asyncio.get_running_loop()
         stop = signal.getsignal(signal.SIGTERM)
 
@@ -59,11 +60,11 @@ class Draining:
 
 
 def closing(send: Send) -> Send:
-    """``send``, and the server closes the connection after the answer."""
+    """``send`` that has the server close the connection after the response."""
 
-    async def last(message: Message) -> None:
+    async def send_last(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", []), (b"connection", b"close")]
         await send(message)
 
-    return last
+    return send_last

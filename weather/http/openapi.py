@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the typed contract so that it can't say anything else."""
+"""The OpenAPI document, made from the typed contract, so that the two can't differ."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from weather.contract.variables import ANSWER, EXAMPLE, FEATURES, MAX_ROWS, Forecasts, Observations
+from weather.contract.variables import ANSWER, EXAMPLE, FEATURES, MAX_ROWS, POSITIVE, Forecasts, Observations
 from weather.contract.version import VERSION
 from weather.http.limits import ENDPOINTS
-from weather.http.problems import RETRY_HEADERS, SENTENCES
+from weather.http.problems import MESSAGES, RETRY_HEADERS
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -27,9 +27,9 @@ PROBLEM_SCHEMA: dict[str, Any] = {
                     "loc": {
                         "type": "array",
                         "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
-                        "description": "path to the faulty place in the body",
+                        "description": "path to the fault in the body",
                     },
-                    "msg": {"type": "string", "description": "the fault and the accepted range"},
+                    "msg": {"type": "string", "description": "the fault and what is accepted"},
                     "type": {"type": "string"},
                 },
             },
@@ -52,7 +52,7 @@ WELCOME: dict[str, Any] = {
     },
     "text/html": {"schema": {"type": "string"}},
 }
-"""HTML for those who accept it, which browsers do."""
+"""Clients that accept HTML, as browsers do, get a page."""
 
 MODEL: dict[str, Any] = {
     "application/json": {
@@ -64,8 +64,11 @@ MODEL: dict[str, Any] = {
                 "version": {"type": "string"},
                 "tags": {"type": "object", "additionalProperties": {"type": "string"}},
                 "calibrated": {"type": "boolean"},
-                "horizon_hours": {"type": ["integer", "null"], "description": "null where it is not known"},
-                "threshold": {"type": ["number", "null"], "description": "Rain above this probability"},
+                "horizon_hours": {"type": ["integer", "null"], "description": "null if unknown"},
+                "threshold": {
+                    "type": ["number", "null"],
+                    "description": f"{POSITIVE} above this probability",
+                },
                 "features": {"type": "array", "items": {"type": "object"}},
                 "sha256": {"type": "object", "additionalProperties": {"type": "string"}},
             },
@@ -80,17 +83,17 @@ HEADERS: dict[int, dict[str, Any]] = {
         status: {
             "Retry-After": {
                 "required": True,
-                "description": "seconds to wait at least",
+                "description": "seconds to wait before the next attempt",
                 "schema": {"type": "integer", "minimum": 1},
             }
         }
         for status in RETRY_HEADERS
     },
 }
-"""Headers that an error never lacks."""
+"""Headers that an error response always has."""
 
 STATUSES = (400, 413, 415, 429, 500, 503, 504)
-"""What a POST can answer besides 200."""
+"""Statuses of a POST besides 200 (and 401)."""
 
 CSV_EXAMPLE = ",".join(FEATURES) + "\n8.75,0.83,14.3,250,15.8,1016.5,1\n"
 
@@ -99,16 +102,16 @@ SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-"""Either of the two ways to present an API key."""
+"""The two ways to send an API key."""
 
 
 def document(keys: bool = False) -> dict[str, Any]:
-    """OpenAPI 3.1 for the public endpoints; ``keys``: whether the POST paths want an API key."""
+    """OpenAPI 3.1 for the public endpoints; ``keys``: whether the POST paths require an API key."""
     _, schemas = models_json_schema(
         [(Observations, "validation"), (Forecasts, "serialization")],
         ref_template="#/components/schemas/{model}",
     )
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "Rain forecast",
@@ -116,7 +119,7 @@ def document(keys: bool = False) -> dict[str, Any]:
             "description": "Seven surface observations in, a forecast of rain out.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "./"}],  # beside the document, also behind a path prefix
+        "servers": [{"url": "./"}],  # relative to the document, so that a path prefix works
         "paths": {
             "/predict": _post(
                 "Forecast rain from one hour's observations",
@@ -129,13 +132,14 @@ def document(keys: bool = False) -> dict[str, Any]:
                 "predict_batch",
                 {
                     **_json("Observations", {"observations": [EXAMPLE]}),
-                    **_csv(CSV_EXAMPLE, "a line of the seven field names, in any order, and a line an hour"),
+                    **_csv(
+                        CSV_EXAMPLE,
+                        "a header with the field names in any order, then one line per observation",
+                    ),
                 },
                 {
                     **_json("Forecasts", {"forecasts": [ANSWER]}),
-                    **_csv(
-                        "prediction,probability\nRain,0.83\n", "a header, and a line for each observation"
-                    ),
+                    **_csv("prediction,probability\nRain,0.83\n", "a header, then one line per observation"),
                 },
             ),
             **{
@@ -149,9 +153,12 @@ def document(keys: bool = False) -> dict[str, Any]:
                 }
                 for path, (summary, responses) in {
                     "/": ("Welcome and links", _ok(WELCOME)),
-                    "/model": ("The served model: what it is, how good it was", _ok(MODEL)),
-                    "/livez": ("Whether the process lives", _ok(TEXT)),
-                    "/readyz": ("Whether forecasts can be asked for", {**_ok(TEXT), "503": _problem(503)}),
+                    "/model": ("The served model: features, horizon, scores, digests", _ok(MODEL)),
+                    "/livez": ("Whether the process is alive", _ok(TEXT)),
+                    "/readyz": (
+                        "Whether the service is ready to forecast",
+                        {**_ok(TEXT), "503": _problem(503)},
+                    ),
                     "/metrics": ("Prometheus metrics", _ok(TEXT)),
                 }.items()
             },
@@ -159,18 +166,18 @@ def document(keys: bool = False) -> dict[str, Any]:
         "components": {"schemas": {**schemas["$defs"], "Problem": PROBLEM_SCHEMA}},
     }
     if keys:
-        found["components"]["securitySchemes"] = SCHEMES
+        result["components"]["securitySchemes"] = SCHEMES
         for path in ENDPOINTS:
-            operation = found["paths"][path]["post"]
+            operation = result["paths"][path]["post"]
             operation["security"] = [{scheme: []} for scheme in SCHEMES]
             operation["responses"]["401"] = _problem(401)
-    return found
+    return result
 
 
 def _post(summary: str, operation: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     limits = ENDPOINTS[f"/{operation}"]
     sentences = {
-        400: "the body breaks the contract; every fault is named",
+        400: "the body breaks the contract; detail lists the faults",
         413: f"the body is larger than {limits.max_bytes:,} bytes",
         415: f"the body is not {' or '.join(limits.media_types)}",
     }
@@ -189,7 +196,7 @@ def _post(summary: str, operation: str, body: dict[str, Any], answer: dict[str, 
 
 
 def _problem(status: int, sentence: str = "") -> dict[str, Any]:
-    described = {"description": sentence or SENTENCES[status], "content": _json("Problem")}
+    described = {"description": sentence or MESSAGES[status], "content": _json("Problem")}
     return {**described, "headers": HEADERS[status]} if status in HEADERS else described
 
 

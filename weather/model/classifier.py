@@ -1,4 +1,4 @@
-"""The compiled graph, run: raw observations in, decisions and probabilities out."""
+"""Runs the compiled graph: raw observations in, decisions and probabilities out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ RAIN = "rain"
 PROBABILITY = "probability"
 
 CHUNK = 256
-"""Rows computed at once: the kernel matrix of 4,096 rows would be 100 MB and twice as slow a row."""
+"""Rows computed at once: the kernel matrix of 4,096 rows is 100 MB, and takes twice as long per row."""
+
+GOLDEN_TOLERANCE = 1e-4
+"""Accepted difference of a golden row's probability: processors and library versions round differently."""
 
 
 DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
@@ -27,9 +30,7 @@ land on the other side of a threshold once it is scaled.
 
 
 def session(model: bytes) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session of one thread: a worker has one core, and more threads on it only
-    take turns.
-    """
+    """An ONNX Runtime session with one thread: a worker has one core, more threads are slower."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -38,24 +39,24 @@ def session(model: bytes) -> onnxruntime.InferenceSession:
 
 
 class Classifier:
-    """Scaler, classifier, calibration and threshold in one ONNX graph (see ``compiler``)."""
+    """Scaler, classifier, calibration and threshold as one ONNX graph (made by ``importing.compiler``)."""
 
     def __init__(self, model: bytes) -> None:
         self._session = session(model)
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._dtype = DTYPES[self._session.get_inputs()[0].type]
-        self.count: Callable[..., None] | None = None  # see metrics.BatchMetrics
+        self.on_batch: Callable[..., None] | None = None  # see metrics.BatchMetrics
 
     @property
     def calibrated(self) -> bool:
-        """Whether the model carries a calibrated probability."""
+        """Whether the model has a calibrated probability."""
         return PROBABILITY in self._outputs
 
     def __call__(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
-        """Forecast n hours.
+        """Forecast n observations.
 
-        ``rows`` is float64[n, 7] in the contract's units and order, unscaled. Returns the
-        decision, bool[n], and the probability of rain, float32[n], or None if uncalibrated.
+        ``rows`` is float64[n, features] in the contract's units and order, not scaled. Returns the
+        decisions, bool[n], and the probabilities, float32[n], or None if the model is not calibrated.
         """
         rows = rows.astype(self._dtype, copy=False)
         if len(rows) <= CHUNK:
@@ -67,33 +68,33 @@ class Classifier:
         return answers[0], answers[1] if len(answers) > 1 else None
 
     def decide(self, rows: NDArray[np.float64]) -> tuple[list[bool], list[float] | list[None]]:
-        """As ``__call__``, in Python's own types: decisions, and probabilities to six decimals."""
+        """Like ``__call__``, but lists of Python values; probabilities are rounded to six decimals."""
         start = perf_counter()
-        rain, probability = self(rows)
-        if self.count is not None:
-            self.count(rows, rain, probability, perf_counter() - start)
+        decisions, probability = self(rows)
+        if self.on_batch is not None:
+            self.on_batch(rows, decisions, probability, perf_counter() - start)
         if probability is None:
-            return rain.tolist(), [None] * len(rain)
-        return rain.tolist(), probability.astype(np.float64).round(6).tolist()
+            return decisions.tolist(), [None] * len(decisions)
+        return decisions.tolist(), probability.astype(np.float64).round(6).tolist()
 
     def forecast(self, observations: Sequence[WeatherVariables]) -> list[Forecast]:
-        """One forecast for each observation, in order."""
+        """One forecast per observation, in order."""
         return [
-            Forecast(prediction=LABELS[wet], probability=chance)
-            for wet, chance in zip(*self.decide(as_rows(observations)), strict=True)
+            Forecast(prediction=LABELS[decision], probability=probability)
+            for decision, probability in zip(*self.decide(as_rows(observations)), strict=True)
         ]
 
 
 def golden_faults(classifier: Classifier, golden: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Recompute the manifest's golden rows; one sentence for each that comes out otherwise.
-
-    Probabilities may differ by 1e-4: other processors and library versions round otherwise.
-    """
+    """Forecast the manifest's golden rows; one sentence for each with an unexpected result."""
     faults = []
     for number, row in enumerate(golden):
         forecast = classifier.forecast([WeatherVariables(**row["observation"])])[0]
         if forecast.prediction != row["prediction"]:
-            faults.append(f"golden row {number}: {forecast.prediction} is not {row['prediction']}")
-        elif forecast.probability is None or not abs(forecast.probability - row["probability"]) <= 1e-4:
-            faults.append(f"golden row {number}: {forecast.probability} is not {row['probability']}")
+            faults.append(f"golden row {number}: {forecast.prediction} instead of {row['prediction']}")
+        elif (
+            forecast.probability is None
+            or not abs(forecast.probability - row["probability"]) <= GOLDEN_TOLERANCE
+        ):
+            faults.append(f"golden row {number}: {forecast.probability} instead of {row['probability']}")
     return faults

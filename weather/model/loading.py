@@ -1,4 +1,4 @@
-"""From the model store to a classifier that is known to be the one that was trained."""
+"""From the model store to a classifier that has been checked."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from weather.model.classifier import Classifier, golden_faults
 
 
 class NotServable(RuntimeError):
-    """What the store holds must not be served; the message says why."""
+    """The models in the store must not be served; the message says why."""
 
 
 def load(scaler: bentoml.Model, classifier: bentoml.Model) -> Classifier:
-    """The classifier, after its files, its scaler and its golden rows have been checked.
+    """The classifier, after checks of its files, its scaler and its golden rows.
 
     Raises:
-        NotServable: a file differs from its SHA-256, the two models don't belong together, or a
-            golden row comes out otherwise than at training.
+        NotServable: a file differs from its SHA-256, the classifier was imported with another scaler,
+            or a golden row's forecast differs from the manifest.
     """
     metadata: dict[str, Any] = classifier.info.metadata
     for name, digest in metadata["sha256"].items():
@@ -35,5 +35,5 @@ def load(scaler: bentoml.Model, classifier: bentoml.Model) -> Classifier:
     loaded = Classifier(Path(classifier.path_of(COMPILED_FILE)).read_bytes())
     faults = golden_faults(loaded, metadata.get("manifest", {}).get("golden", ()))
     if faults:
-        raise NotServable("the model does not answer as it did when it was trained: " + "; ".join(faults))
+        raise NotServable("the model's forecasts differ from those at training: " + "; ".join(faults))
     return loaded

@@ -1,4 +1,4 @@
-"""What browsers fetch: bytes in memory, with a validator so that they fetch them once."""
+"""Static responses for browsers: bytes in memory with an ETag, so that they are fetched once."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MEDIA_TYPES = {
 
 
 class Asset:
-    """Some bytes and their headers; 304 for who has them already.
+    """Content and its headers; 304 for clients that have it already.
 
-    ``no-cache`` lets a browser keep them and has it ask each time: after a deployment nobody has
-    the old script with the new page.
+    ``no-cache`` lets a browser keep the content but makes it revalidate each time, so that no browser
+    uses an old script with a new page after a deployment.
     """
 
     def __init__(self, content: bytes, suffix: str, headers: Mapping[str, str]) -> None:
@@ -40,13 +40,13 @@ class Asset:
 
     @classmethod
     def of(cls, path: Path, headers: Mapping[str, str]) -> Asset:
-        """A file, read now."""
+        """A file, read immediately."""
         return cls(path.read_bytes(), path.suffix, headers)
 
     async def answer(self, request: Request) -> Response:
-        """The bytes, or 304."""
-        known = request.headers.get("if-none-match", "")
-        # A proxy that compresses makes the tag a weak one, W/"…"; it means the same here.
-        if self.tag in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
+        """The content, or 304."""
+        cached = request.headers.get("if-none-match", "")
+        # A compressing proxy makes the tag weak, W/"…"; the content is the same.
+        if self.tag in [tag.strip().removeprefix("W/") for tag in cached.split(",")]:
             return Response(status_code=304, headers=self.headers)
         return Response(self.content, media_type=self.media_type, headers=self.headers)

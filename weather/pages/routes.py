@@ -1,4 +1,4 @@
-"""What people and API clients see besides the forecast: pages, the served model, OpenAPI document."""
+"""The GET paths: welcome page, API documentation, the served model, the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 DOCS_POLICY = (
-    # Swagger UI sets inline styles; scripts come from this host's files only.
+    # Swagger UI sets inline styles; scripts are loaded from this host only.
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 )
 
@@ -32,7 +32,7 @@ FILES = {
     for path in sorted(STATIC.iterdir())
     if path.suffix != ".html"
 }
-"""What the pages load; a fixed set, each with a route of its own."""
+"""The files that the pages load: a fixed set, each with its own route."""
 
 
 async def welcome(request: Request) -> Response:
@@ -57,33 +57,31 @@ async def welcome(request: Request) -> Response:
 
 
 async def model(request: Request) -> Response:
-    """The served model: JSON for machines, its card for browsers."""
+    """The served model: JSON for API clients, the model card for browsers."""
     served: ServedModel = request.app.state.served
     return await (served.page if wants_page(request) else served.facts).answer(request)
 
 
 async def picture(request: Request) -> Response:
-    """A picture of the card; by a query, so that the paths of the service are a fixed set."""
+    """A picture of the model card, named by a query parameter, so that the set of paths is fixed."""
     served: ServedModel = request.app.state.served
-    found = served.pictures.get(request.query_params.get("name", ""))
-    if found is None:
-        return Problem(404).response()
-    return await found.answer(request)
+    asset = served.pictures.get(request.query_params.get("name", ""))
+    return Problem(404).response() if asset is None else await asset.answer(request)
 
 
 async def openapi(request: Request) -> Response:
-    """The contract for machines."""
+    """The OpenAPI document."""
     return JSONResponse(document(keys=request.app.state.keys_required))
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a browser asks."""
+    """Whether the client accepts HTML, as browsers do."""
     return "text/html" in request.headers.get("accept", "")
 
 
 ROUTES = [
     Route("/", welcome),
-    # Swagger UI, with the assets that BentoML ships and none from elsewhere.
+    # Swagger UI, with the assets that BentoML ships.
     Route("/docs", DOCS.answer),
     Route("/model", model),
     Route("/model/picture", picture),

@@ -1,6 +1,6 @@
-"""What is known of the model that is served: for people a page, for machines JSON.
+"""The served model as a page and as JSON: its manifest and its model card.
 
-Made once, when the service starts, from the model store: whatever was imported with the model.
+Both are made once, when the service starts, from what was imported into the model store.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-"""An SVG is a document of its own when it is opened; it may style itself and nothing else."""
+"""An SVG opened by itself is a document; this policy allows it its own styles only."""
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -39,7 +39,7 @@ TEMPLATES = Environment(
 
 
 class ServedModel:
-    """A classifier from the model store; ``loaded`` is false if it failed its start-up check."""
+    """Page, JSON and pictures of a classifier; ``loaded`` is false if it failed its start-up check."""
 
     def __init__(self, scaler: bentoml.Model, classifier: bentoml.Model, loaded: bool) -> None:
         metadata: dict[str, Any] = classifier.info.metadata
@@ -60,7 +60,7 @@ class ServedModel:
 
 
 def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[str]) -> dict[str, Any]:
-    """The JSON form; what the manifest would say is null where there is none."""
+    """The JSON form; without a manifest its values are null."""
     metadata: dict[str, Any] = classifier.info.metadata
     manifest: dict[str, Any] = metadata.get("manifest", {})
     trained = {feature["name"]: feature for feature in manifest.get("features", ())}
@@ -93,8 +93,10 @@ def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[s
 
 
 def render(markdown: str, pictures: Collection[str]) -> str:
-    """HTML of a card, its headings one level lower. HTML in it is shown as text; links go to
-    http and https, pictures are those of the card.
+    """HTML of a model card, its headings one level lower.
+
+    HTML in the Markdown is shown as text; only links to http and https and the card's own pictures
+    are kept.
     """
     html: str = _CardMarkdown(pictures).render(markdown)
     return html
@@ -108,19 +110,19 @@ class _CardMarkdown(MarkdownIt):
         self.core.ruler.push("lower_headings", lambda state: _lower(state.tokens))
 
     def validateLink(self, url: str) -> bool:  # noqa: N802
-        """For links and pictures alike; what it refuses stays text."""
+        """For links and pictures; those that are not valid stay text."""
         return url.lower().startswith(("https://", "http://")) or url in self.pictures
 
 
 class _CardRenderer(RendererHTML):
     def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        """From the path that has the card's pictures; one from elsewhere would not be let in."""
+        """Load it from the path of the card's pictures."""
         token = tokens[idx]
         token.attrs["src"] = f"model/picture?name={token.attrs['src']}"
         return super().image(tokens, idx, options, env)
 
     def table_open(self, *_: object) -> str:
-        """Wide tables scroll by themselves, by keyboard too."""
+        """Make wide tables scrollable, also by keyboard."""
         return '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>\n'
 
     def table_close(self, *_: object) -> str:
@@ -134,13 +136,13 @@ def _lower(tokens: Iterable[Token]) -> None:
 
 
 def _card(classifier: bentoml.Model, digests: Mapping[str, str]) -> dict[str, bytes]:
-    """The card's files in the store; none if one is missing or has changed since the import."""
-    found = {}
+    """The card's files in the store; none if any is missing or has changed since the import."""
+    files = {}
     for name, digest in digests.items():
         try:
-            found[name] = Path(classifier.path_of(f"{CARD_FOLDER}/{name}")).read_bytes()
+            files[name] = Path(classifier.path_of(f"{CARD_FOLDER}/{name}")).read_bytes()
         except OSError:
             return {}
-        if hashlib.sha256(found[name]).hexdigest() != digest:
+        if hashlib.sha256(files[name]).hexdigest() != digest:
             return {}
-    return found
+    return files

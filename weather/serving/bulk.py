@@ -1,7 +1,7 @@
-"""Many hours in one request: JSON or CSV in, forecasts in the same order and form out.
+"""Many observations in one request: JSON or CSV in, forecasts in the same order and format out.
 
-Bulk rows go straight to the classifier, past the dispatcher: they are a batch already. They go in
-chunks, and between chunks the event loop serves everyone else.
+The rows are a batch already, so they go to the classifier directly, without the dispatcher. They are
+processed in chunks, and between chunks the event loop serves other requests.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from bentoml import IODescriptor
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -32,17 +33,16 @@ from weather.contract.variables import (
     as_rows,
 )
 from weather.http.limits import MAX_FAULTS
-from weather.http.problems import Problem, refusal
+from weather.http.problems import Problem, bad_request
 from weather.model.classifier import Classifier
-from weather.serving.bentoml_internals import IODescriptor
 
 CSV = "text/csv"
 JSON = "application/json"
 
 CHUNK = 64
-"""Rows between two looks at other requests: half a millisecond or so."""
+"""Rows processed before other requests get their turn; a chunk takes about half a millisecond."""
 
-NO_TABLE = Fault(["observations"], "the lines after the first are no table of numbers", "csv_invalid")
+NOT_A_TABLE = Fault(["observations"], "the lines after the first are not a table of numbers", "csv_invalid")
 
 LOW, HIGH = np.array([LIMITS[name] for name in FEATURES]).T
 
@@ -51,7 +51,7 @@ _records = TypeAdapter(list[WeatherVariables])
 
 @dataclass(frozen=True)
 class Bulk:
-    """n observations, float64[n, 7] in the contract's order, and the form they came in."""
+    """n observations, float64[n, features] in the contract's order, and the media type of the request."""
 
     rows: NDArray[np.float64]
     media_type: str
@@ -59,27 +59,27 @@ class Bulk:
 
 @dataclass(frozen=True)
 class Answers:
-    """n decisions, n probabilities (or None each), and the form that is wanted."""
+    """n decisions, n probabilities (None each without calibration), and the media type of the response."""
 
-    rain: list[bool]
-    chances: list[float] | list[None]
+    decisions: list[bool]
+    probabilities: list[float] | list[None]
     media_type: str
 
 
 async def answer(classifier: Classifier, bulk: Bulk) -> Answers:
     """Forecast every row; other requests are served between chunks."""
-    rain: list[bool] = []
-    chances: list[float | None] = []
+    decisions: list[bool] = []
+    probabilities: list[float | None] = []
     for part in chunks(len(bulk.rows)):
-        wet, probability = classifier.decide(bulk.rows[part])
-        rain += wet
-        chances += probability
+        decided, probability = classifier.decide(bulk.rows[part])
+        decisions += decided
+        probabilities += probability
         await asyncio.sleep(0)
-    return Answers(rain, chances, bulk.media_type)  # type: ignore[arg-type]
+    return Answers(decisions, probabilities, bulk.media_type)  # type: ignore[arg-type]
 
 
 class BulkObservations(Observations, IODescriptor):  # type: ignore[misc]
-    """``Observations`` as the body of a request, JSON or CSV."""
+    """``Observations`` as a request body, JSON or CSV."""
 
     __root_input__ = True
 
@@ -88,7 +88,7 @@ class BulkObservations(Observations, IODescriptor):  # type: ignore[misc]
         """Parse all rows.
 
         Raises:
-            Problem: 400, with the index and field of every fault, up to MAX_FAULTS of them.
+            Problem: 400, with the row and field of each fault, up to MAX_FAULTS of them.
         """
         body = await request.body()
         media_type = request.headers["content-type"].partition(";")[0].strip().lower()
@@ -97,26 +97,27 @@ class BulkObservations(Observations, IODescriptor):  # type: ignore[misc]
 
 
 class BulkForecasts(Forecasts, IODescriptor):  # type: ignore[misc]
-    """``Forecasts`` as the body of an answer, in the form of the request."""
+    """``Forecasts`` as a response body, in the format of the request."""
 
     @classmethod
     async def to_http_response(cls, obj: Answers, _: object) -> Response:
-        """Written directly: 10,000 models and their serialising would take three times as long."""
-        labels = (LABELS[wet] for wet in obj.rain)
+        """Write the text directly: serialising 10,000 pydantic models takes three times as long."""
+        labels = (LABELS[decision] for decision in obj.decisions)
         if obj.media_type == CSV:
             lines = [
-                f"{label},{'' if p is None else p}" for label, p in zip(labels, obj.chances, strict=True)
+                f"{label},{'' if p is None else p}"
+                for label, p in zip(labels, obj.probabilities, strict=True)
             ]
             return Response("prediction,probability\n" + "\n".join(lines) + "\n", media_type=CSV)
         items = [
             f'{{"prediction":"{label}","probability":{"null" if p is None else p}}}'
-            for label, p in zip(labels, obj.chances, strict=True)
+            for label, p in zip(labels, obj.probabilities, strict=True)
         ]
         return Response('{"forecasts":[' + ",".join(items) + "]}", media_type=JSON)
 
 
 async def parse_json(body: bytes) -> NDArray[np.float64]:
-    """float64[n, 7] from ``{"observations": [{…}, …]}``.
+    """float64[n, features] from ``{"observations": [{…}, …]}``.
 
     Raises:
         Problem: 400, see BulkObservations.
@@ -124,30 +125,30 @@ async def parse_json(body: bytes) -> NDArray[np.float64]:
     try:
         document = from_json(body)
     except ValueError:
-        raise refusal([Fault([], "the body is not valid JSON", "json_invalid")]) from None
+        raise bad_request([Fault([], "the body is not valid JSON", "json_invalid")]) from None
     if not isinstance(document, dict) or document.keys() != {"observations"}:
-        raise refusal([Fault([], 'expected one JSON object: {"observations": [{…}, …]}', "model_type")])
+        raise bad_request([Fault([], 'expected one JSON object: {"observations": [{…}, …]}', "model_type")])
     records = document["observations"]
     if not isinstance(records, list):
-        raise refusal([Fault(["observations"], "observations must be an array of objects", "list_type")])
+        raise bad_request([Fault(["observations"], "observations must be an array of objects", "list_type")])
     check_count(len(records))
-    found: list[Fault] = []
+    rejected: list[Fault] = []
     parts = []
     for part in chunks(len(records)):
         try:
             parts.append(as_rows(_records.validate_python(records[part])))
         except ValidationError:
-            found += json_faults(records[part], part.start)
-            if len(found) >= MAX_FAULTS:
+            rejected += json_faults(records[part], part.start)
+            if len(rejected) >= MAX_FAULTS:
                 break
         await asyncio.sleep(0)
-    if found:
-        raise refusal(found[:MAX_FAULTS])
+    if rejected:
+        raise bad_request(rejected[:MAX_FAULTS])
     return np.concatenate(parts)
 
 
 def json_faults(records: list[object], first: int) -> Iterator[Fault]:
-    """The faults of a chunk, record by record."""
+    """The faults of a chunk of records; ``first`` is the index of its first record."""
     for index, record in enumerate(records, first):
         try:
             WeatherVariables.model_validate(record)
@@ -156,7 +157,7 @@ def json_faults(records: list[object], first: int) -> Iterator[Fault]:
 
 
 async def parse_csv(body: bytes) -> NDArray[np.float64]:
-    """float64[n, 7] from a header of the seven field names, in any order, and a line an hour.
+    """float64[n, features] from a header with the field names in any order, and one line per observation.
 
     Raises:
         Problem: 400, see BulkObservations; ``loc`` counts data lines from 0.
@@ -164,12 +165,12 @@ async def parse_csv(body: bytes) -> NDArray[np.float64]:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise refusal([Fault([], "the body is not UTF-8", "csv_invalid")]) from None
+        raise bad_request([Fault([], "the body is not UTF-8", "csv_invalid")]) from None
     header, _, lines = text.partition("\n")
     names = [name.strip().strip('"') for name in header.split(",")]
     if sorted(names) != sorted(FEATURES):
         message = f"the first line must name the fields {','.join(FEATURES)}, each once"
-        raise refusal([Fault([], message, "csv_header")])
+        raise bad_request([Fault([], message, "csv_header")])
     check_count(sum(1 for line in lines.splitlines() if line.strip()))
     order = [names.index(name) for name in FEATURES]
     try:
@@ -180,16 +181,16 @@ async def parse_csv(body: bytes) -> NDArray[np.float64]:
         rows = rows[:, order]
         if ((rows >= LOW) & (rows <= HIGH)).all():
             return rows
-    raise refusal(list(islice(csv_faults(lines, order), MAX_FAULTS)) or [NO_TABLE])
+    raise bad_request(list(islice(csv_faults(lines, order), MAX_FAULTS)) or [NOT_A_TABLE])
 
 
 def csv_faults(lines: str, order: list[int]) -> Iterator[Fault]:
-    """The faults of a CSV body, line by line; slow, so only for bodies that have one."""
+    """The faults of a CSV body by line. Slow, so only for bodies that have any."""
     reader = csv.reader(io.StringIO(lines, newline=""))
     try:
         for index, cells in enumerate(cells for cells in reader if any(cell.strip() for cell in cells)):
             if len(cells) != len(FEATURES):
-                message = f"{len(cells)} values where {len(FEATURES)} were expected"
+                message = f"{len(cells)} values instead of {len(FEATURES)}"
                 yield Fault(["observations", index], message, "csv_row")
                 continue
             record = {name: _number(cells[at]) for name, at in zip(FEATURES, order, strict=True)}
@@ -198,17 +199,17 @@ def csv_faults(lines: str, order: list[int]) -> Iterator[Fault]:
             except ValidationError as error:
                 yield from faults(error, "observations", index)
     except csv.Error:
-        yield NO_TABLE
+        yield NOT_A_TABLE
 
 
 def check_count(rows: int) -> None:
-    """Refuse none and too many.
+    """Reject a request without rows or with too many.
 
     Raises:
         Problem: 400.
     """
     if not 1 <= rows <= MAX_ROWS:
-        message = f"there are {rows:,} observations: give 1 to {MAX_ROWS:,}"
+        message = f"the request has {rows:,} observations: give 1 to {MAX_ROWS:,}"
         raise Problem(400, message, [Fault(["observations"], message, "list_length")])
 
 
@@ -218,9 +219,9 @@ def chunks(rows: int) -> Iterator[slice]:
 
 
 def _number(cell: str) -> float | str:
-    """As ``np.loadtxt`` takes it: to Python 1_0 and other scripts' digits are numbers too."""
-    bare = cell.strip()
+    """A number if ``np.loadtxt`` accepts the cell; Python also accepts 1_0 and digits of other scripts."""
+    text = cell.strip()
     try:
-        return float(bare) if bare.isascii() and "_" not in bare else cell
+        return float(text) if text.isascii() and "_" not in text else cell
     except ValueError:
         return cell

@@ -1,4 +1,4 @@
-"""Whether all of the service's worker processes live."""
+"""Whether all worker processes of the service are running."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ WORKER = "_bentoml_impl.worker.service"
 """The module that BentoML's supervisor runs in each worker."""
 
 
-def missing(expected: int) -> bool:
-    """Whether fewer than ``expected`` children of this process's parent are workers that live.
+def worker_missing(expected: int) -> bool:
+    """Whether fewer than ``expected`` workers of this service are running.
 
-    BentoML restarts a killed worker after some seconds, in a container not at all, and the others
-    stay ready all the while.
+    BentoML restarts a killed worker after some seconds, inside a container not at all, and the
+    remaining workers would report ready meanwhile.
     """
     siblings = psutil.Process(os.getppid()).children()
-    return sum(map(works, siblings)) < expected
+    return sum(map(is_running_worker, siblings)) < expected
 
 
-def works(process: psutil.Process) -> bool:
+def is_running_worker(process: psutil.Process) -> bool:
     """Whether a process is a worker that has not ended."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE and WORKER in process.cmdline()

@@ -1,7 +1,7 @@
-"""A sample of the forecasts, written by ``bentoml.monitor`` for ``train_import.py drift``.
+"""A log of sampled forecasts, written by ``bentoml.monitor`` and read by ``train_import.py drift``.
 
-Off unless WEATHER_FORECAST_LOG_RATE says otherwise; then nothing is written and no file opened.
-A line has the seven inputs, the forecast, the time and the model's tag: nothing of who asked.
+Off by default (WEATHER_FORECAST_LOG_RATE): then nothing is written and no file is opened. A line has
+the inputs, the forecast, the time and the model's tag; nothing about the client.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from weather.contract.variables import FEATURES, LABELS, Forecast, WeatherVariab
 
 NAME = "rain_forecast"
 CHUNK = 64
-"""Lines written between two looks at other requests."""
+"""Lines written before other requests get their turn."""
 
 SCHEMA: tuple[tuple[str, str, str], ...] = (
     *((name, "feature", "numerical") for name in FEATURES),
@@ -27,7 +27,7 @@ SCHEMA: tuple[tuple[str, str, str], ...] = (
     ("prediction", "prediction", "categorical"),
     ("model", "prediction", "categorical"),
 )
-"""Name, role and type of each column, as BentoML's monitor wants them."""
+"""Name, role and type of each column, as BentoML's monitor expects them."""
 
 FIELDS = (*(name for name, _, _ in SCHEMA), "timestamp")
 
@@ -35,15 +35,15 @@ log = logging.getLogger("bentoml.weather")
 
 
 class ForecastLog:
-    """Writes each forecast with probability ``rate``; after a failure it writes none any more."""
+    """Writes each forecast with probability ``rate``; stops after the first failure to write."""
 
     def __init__(self, rate: float, model: str) -> None:
         self.rate = rate
         self.model = model
         self.random = np.random.default_rng()
         logger = logging.getLogger("bentoml_monitor_data")
-        if only_schema not in logger.filters:
-            logger.addFilter(only_schema)
+        if keep_schema_fields not in logger.filters:
+            logger.addFilter(keep_schema_fields)
 
     def single(self, observations: Sequence[WeatherVariables], forecasts: Sequence[Forecast]) -> None:
         """Log a batch of single requests."""
@@ -54,26 +54,25 @@ class ForecastLog:
         )
 
     async def bulk(
-        self, rows: NDArray[np.float64], rain: Sequence[bool], chances: Sequence[float | None]
+        self, rows: NDArray[np.float64], decisions: Sequence[bool], probabilities: Sequence[float | None]
     ) -> None:
         """Log a bulk request, in chunks."""
         for first in range(0, len(rows), CHUNK):
             part = slice(first, first + CHUNK)
-            labels = [LABELS[wet] for wet in rain[part]]
-            self.write(rows[part], labels, chances[part])
+            self.write(rows[part], [LABELS[decision] for decision in decisions[part]], probabilities[part])
             await asyncio.sleep(0)
 
     def write(
-        self, rows: NDArray[np.float64], labels: Sequence[str], chances: Sequence[float | None]
+        self, rows: NDArray[np.float64], labels: Sequence[str], probabilities: Sequence[float | None]
     ) -> None:
-        """Draw the sample and hand it to the monitor; a forecast never fails because of its log."""
+        """Draw the sample and pass it to the monitor; a failure here does not fail the forecast."""
         if not self.rate:
             return
         drawn: list[int] = np.flatnonzero(self.random.random(len(rows)) < self.rate).tolist()
         if not drawn:
             return
         records = [
-            (*row, chances[i], labels[i], self.model)
+            (*row, probabilities[i], labels[i], self.model)
             for row, i in zip(rows[drawn].tolist(), drawn, strict=True)
         ]
         try:
@@ -82,11 +81,11 @@ class ForecastLog:
                     monitor.log_batch(column, name, role, kind)
         except Exception:
             self.rate = 0
-            log.exception("Forecasts are not logged any more")
+            log.exception("The forecast log failed; no more forecasts are logged")
 
 
-def only_schema(record: logging.LogRecord) -> bool:
-    """A logging filter: BentoML's monitor adds ids of request and trace, and local time."""
+def keep_schema_fields(record: logging.LogRecord) -> bool:
+    """A logging filter that removes what BentoML's monitor adds: request and trace ids, local time."""
     if isinstance(record.msg, dict):
         record.msg["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds")
         record.msg = {name: record.msg.get(name) for name in FIELDS}

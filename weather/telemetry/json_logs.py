@@ -1,4 +1,4 @@
-"""What the service's log lines look like: BentoML's text, or one JSON object a line."""
+"""The format of the service's log lines: BentoML's text, or one JSON object per line."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from weather.telemetry.request_id import add_request_id
 
 LOGGERS = ("", "bentoml", "uvicorn.error", "circus")
-"""Those that BentoML gives handlers; the monitor's are not among them, it writes data."""
+"""The loggers that BentoML gives handlers, except the monitor's, which writes data."""
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; a traceback is a field, its line breaks escaped."""
+    """One JSON object per line; a traceback is a field with escaped line breaks."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line."""
+        """The line for a record."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -30,9 +30,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(log_format: str) -> None:
-    """Put the request id, and JSON if it is wanted, into the handlers that BentoML has made.
+    """Add the request id, and JSON if ``log_format`` is ``json``, to BentoML's handlers.
 
-    BentoML configures a worker's logging before it imports the service, so this stays.
+    BentoML configures a worker's logging before it imports the service, so this is not overwritten.
     """
     for name in LOGGERS:
         for handler in logging.getLogger(name).handlers:

@@ -1,4 +1,4 @@
-"""An id for each request: in its answer, and in every log line that is written on its behalf."""
+"""An id for each request, in its response and in every log line written while it is handled."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ HEADER = b"x-request-id"
 ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 PREFIX = secrets.token_hex(8).encode()
-counted = count(1)
+counter = count(1)
 
 current: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request that is being answered; empty outside of one, as in a batch of many."""
+"""The id of the request being handled; empty outside of a request, as in a batch of several."""
 
 
-def accepted_or_made(given: bytes) -> bytes:
-    """The client's id, unless it is not 1 to 128 characters of ``[A-Za-z0-9._-]``: it goes into logs.
+def accept_or_create(sent: bytes) -> bytes:
+    """The client's id if it is 1 to 128 characters of ``[A-Za-z0-9._-]``, or else a new one.
 
-    One made here is a prefix, drawn once a process, and a count: a random one each would cost more.
+    Only these characters, because the id goes into logs. A new id is a random prefix of the process
+    and a counter: a random id per request would cost more.
     """
-    return given if ACCEPTED.fullmatch(given) else b"%s-%x" % (PREFIX, next(counted))
+    return sent if ACCEPTED.fullmatch(sent) else b"%s-%x" % (PREFIX, next(counter))
 
 
 class RequestId:
-    """ASGI middleware, the outermost: names the request, and puts its id into the answer.
+    """ASGI middleware, the outermost: sets the request's id and adds it to the response.
 
-    The context variable is not reset: a request has a task of its own, and what answers when all
-    else has failed (``problems.unexpected_problem``) is outside of this.
+    The context variable is not reset. Each request runs in its own task, and the handler of
+    unexpected errors (``problems.unexpected_problem``) runs outside of this middleware.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -42,26 +43,26 @@ class RequestId:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = b""
+        sent = b""
         for name, value in scope["headers"]:
             if name == HEADER:
-                given = value
+                sent = value
                 break
-        request = accepted_or_made(given)
-        current.set(request.decode())
+        request_id = accept_or_create(sent)
+        current.set(request_id.decode())
 
-        async def named(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (HEADER, request)]
+                message["headers"] = [*message.get("headers", ()), (HEADER, request_id)]
             await send(message)
 
-        await self.app(scope, receive, named)
+        await self.app(scope, receive, send_with_id)
 
 
 def add_request_id(record: logging.LogRecord) -> bool:
-    """A logging filter, after BentoML's: the id as a field, and at the end of its text lines."""
-    request = current.get()
-    vars(record)["request_id"] = request
-    if request and hasattr(record, "trace_msg"):
-        record.trace_msg += f" (request={request})"
+    """A logging filter, after BentoML's: adds the id as a field and at the end of its text lines."""
+    request_id = current.get()
+    vars(record)["request_id"] = request_id
+    if request_id and hasattr(record, "trace_msg"):
+        record.trace_msg += f" (request={request_id})"
     return True

@@ -1,26 +1,26 @@
-"""A single-record body and BentoML's adaptive batching in one process.
+"""One observation in a request, with BentoML's adaptive batching in the same process.
 
 BentoML's batching expects a body that is a batch. Here the input model parses one flat record and
-hands it to the dispatcher, and the output model writes one forecast. The wrapper service that
-BentoML's documentation recommends for this needs a second process; docs/performance.md has both.
+passes it to the dispatcher as one row, and the output model writes one forecast. The wrapper service
+that BentoML's documentation recommends needs a second process (docs/performance.md compares them).
 """
 
 from __future__ import annotations
 
+from bentoml import IODescriptor
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from weather.contract.faults import faults
 from weather.contract.variables import Forecast, WeatherVariables
-from weather.http.problems import refusal
-from weather.serving.bentoml_internals import IODescriptor
+from weather.http.problems import bad_request
 
 
 class Observation(WeatherVariables, IODescriptor):  # type: ignore[misc]
-    """``WeatherVariables`` as the body of a request."""
+    """``WeatherVariables`` as a request body."""
 
-    # Clients of BentoML then send the record itself, not {"observations": record}.
+    # BentoML's clients then send the record itself, not {"observations": record}.
     __root_input__ = True
 
     @classmethod
@@ -33,13 +33,13 @@ class Observation(WeatherVariables, IODescriptor):  # type: ignore[misc]
         try:
             return WeatherVariables.model_validate_json(await request.body())
         except ValidationError as error:
-            raise refusal(faults(error)) from None
+            raise bad_request(faults(error)) from None
 
 
 class SingleForecast(Forecast, IODescriptor):  # type: ignore[misc]
-    """``Forecast`` as the body of an answer."""
+    """``Forecast`` as a response body."""
 
     @classmethod
     async def to_http_response(cls, obj: Forecast, _: object) -> Response:
-        """One ASGI message instead of the two of BentoML's IterableResponse."""
+        """Write one ASGI message; BentoML's own response class sends two."""
         return Response(obj.model_dump_json(), media_type="application/json")
