@@ -147,8 +147,8 @@ class Chaos:
                 await asyncio.sleep(FAULT_SECONDS)
                 os.kill(worker(service).pid, signal.SIGKILL)
 
-            rate = self.half_load / 2
-            outcome, _ = await asyncio.gather(self.load([service.url], rate, 30 * self.scale), kill())
+            rate, duration = self.half_load / 2, max(30 * self.scale, 2 * FAULT_SECONDS)
+            outcome, _ = await asyncio.gather(self.load([service.url], rate, duration), kill())
         gap = max(recovery(outcome, self.baseline) - FAULT_SECONDS, 0)
         remarks = "BentoML starts another worker; until then connections wait in the socket's backlog"
         return Row("killed worker", f"{rate:,.0f}/s", "1 SIGKILL", outcome, seconds(gap), remarks)
@@ -171,7 +171,8 @@ class Chaos:
                 return await asyncio.to_thread(stop, one.process)
 
             balancer = asyncio.create_task(balance())
-            outcome, code = await asyncio.gather(self.load(ready, self.half_load, 12 * self.scale), end())
+            duration = max(12 * self.scale, 2 * FAULT_SECONDS)
+            outcome, code = await asyncio.gather(self.load(ready, self.half_load, duration), end())
             balancer.cancel()
         gap = max(recovery(outcome, self.baseline) - FAULT_SECONDS, 0)
         remarks = f"lame-duck period {LAME_DUCK_SECONDS} s, exit code {code}"
