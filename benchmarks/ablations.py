@@ -1,4 +1,4 @@
-"""Our service with one tuning undone, the one named in WITHOUT; everything else as it is served."""
+"""Our service with one optimisation undone, the one named in the environment variable WITHOUT."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ RainForecast = service.RainForecast
 WITHOUT = os.environ.get("WITHOUT", "")
 
 
-def keep(*kinds: str) -> None:
-    """Leave BentoML's middlewares of these names in their places."""
+def keep(*names: str) -> None:
+    """Keep the middlewares of BentoML with these class names."""
     replace = AppFactory.replace
 
     def replace_others(self: AppFactory, middleware: Middleware) -> list[Middleware]:
-        return [middleware] if getattr(middleware.cls, "__name__", "") in kinds else replace(self, middleware)
+        return [middleware] if getattr(middleware.cls, "__name__", "") in names else replace(self, middleware)
 
     AppFactory.replace = replace_others  # type: ignore[method-assign]
 
 
-def bentomls_way() -> None:
-    """A batch of one in, a batch of one out, through BentoML's own endpoint code."""
+def bentoml_endpoint() -> None:
+    """Use BentoML's own endpoint code, with a batch of one as input and output."""
     parse, write = Observation.from_http_request, SingleForecast.to_http_response
 
     async def parsed(request: Any, serde: Any) -> Any:
@@ -50,7 +50,7 @@ def bentomls_way() -> None:
 
 
 def original_graph(*_: object) -> Classifier:
-    """The classifier as it was imported, behind its scaler."""
+    """The imported classifier behind its scaler, not rewritten."""
     compiler._rewrite = lambda *_: []  # type: ignore[assignment]
     return Classifier(compiler.compile_pair(read(ARTIFACTS / SCALER_FILE, ARTIFACTS / MODEL_FILE)).model)
 
@@ -65,7 +65,7 @@ match WITHOUT:
     case "the deadline without a task":
         keep("TimeoutMiddleware")
     case "the short way to the dispatcher":
-        bentomls_way()
+        bentoml_endpoint()
     case "dispatching at once":
         queue.NoWaitOptimizer = Optimizer  # type: ignore[misc]
     case "the graph rewrite":
@@ -73,4 +73,4 @@ match WITHOUT:
     case "switching the access log off":
         RainForecast.config["logging"]["access"]["enabled"] = True  # type: ignore[attr-defined]
     case _:
-        raise SystemExit(f"WITHOUT={WITHOUT!r} names no tuning")
+        raise SystemExit(f"WITHOUT={WITHOUT!r} is not the name of an optimisation")

@@ -1,4 +1,4 @@
-"""Microseconds a row: the compiled graph, ONNX Runtime's SVMClassifier, scikit-learn."""
+"""Microseconds per row of the compiled graph, ONNX Runtime's SVMClassifier and scikit-learn."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
+from loadtest.tables import markdown_table
 from weather.importing.artifacts import Artifacts, Scaler
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier, session
@@ -25,7 +26,7 @@ SECONDS = 1.5
 
 
 def model() -> Model:
-    """An SVC of about VECTORS support vectors: labels of a slightly learnable kind, mostly noise."""
+    """An SVC with about VECTORS support vectors, fitted on labels that are mostly noise."""
     rng = np.random.default_rng(1)
     x = rng.normal(size=(VECTORS + 400, 7))
     y = x[:, 0] + rng.normal(0, 4, len(x)) > 0
@@ -34,22 +35,23 @@ def model() -> Model:
 
 
 def microseconds(calls: list[Callable[[], object]], rows: int) -> list[float]:
-    """The median time of each call, per row; bursts of the calls take turns, so that a change of
-    the machine's speed meets all of them.
+    """The median time per row of each call.
+
+    The calls run in interleaved bursts, so that a change in the machine's speed affects all of them.
     """
-    taken: list[list[float]] = [[] for _ in calls]
-    until = time.perf_counter() + SECONDS
-    while time.perf_counter() < until:
-        for times, call in zip(taken, calls, strict=True):
+    measured: list[list[float]] = [[] for _ in calls]
+    end = time.perf_counter() + SECONDS
+    while time.perf_counter() < end:
+        for times, call in zip(measured, calls, strict=True):
             for _ in range(max(3, 256 // rows)):
                 start = time.perf_counter()
                 call()
                 times.append(time.perf_counter() - start)
-    return [float(np.median(times)) / rows * 1e6 for times in taken]
+    return [float(np.median(times)) / rows * 1e6 for times in measured]
 
 
-def tables() -> list[str]:
-    """One Markdown table, on one thread."""
+def table() -> str:
+    """The Markdown table; everything runs on one thread."""
     trained = model()
     exported = to_onnx(trained)
     scaler = Scaler(trained.scaler.mean_, trained.scaler.scale_)
@@ -61,12 +63,7 @@ def tables() -> list[str]:
     def scikit_learn(x: NDArray[np.float64]) -> object:
         return trained.classifier.decision_function(trained.scaler.transform(x))
 
-    lines = [
-        f"{len(trained.classifier.support_):,} support vectors, one thread, µs a row (median):",
-        "",
-        "| batch | compiled graph | ONNX Runtime SVMClassifier | × | scikit-learn | × |",
-        "|---|---|---|---|---|---|",
-    ]
+    lines = []
     with threadpool_limits(1):
         for n in BATCHES:
             calls: list[Callable[[], object]] = [
@@ -76,9 +73,11 @@ def tables() -> list[str]:
             ]
             ours, theirs, sklearn = microseconds(calls, n)
             cells = [ours, theirs, theirs / ours, sklearn, sklearn / ours]
-            lines.append(f"| {n} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
-    return ["\n".join(lines)]
+            lines.append([str(n), *(f"{cell:.1f}" for cell in cells)])
+    header = ["batch", "compiled graph", "ONNX Runtime SVMClassifier", "×", "scikit-learn", "×"]
+    title = f"{len(trained.classifier.support_):,} support vectors, one thread, µs per row (median):"
+    return f"{title}\n\n{markdown_table(header, lines)}"
 
 
 if __name__ == "__main__":
-    print(*tables())
+    print(table())

@@ -1,5 +1,5 @@
--- Bodies come from the file in BODIES, one a line, a newline within as \n; the result goes out as
--- one line of JSON.
+-- Request bodies come from the file BODIES, one per line; a newline within a body is written as \n.
+-- The result is printed as one line of JSON.
 local requests, n = {}, 0
 
 function init(_)

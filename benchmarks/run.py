@@ -1,6 +1,6 @@
-"""``make bench``: every server in turn on one core, loaded by wrk from another, rounds interleaved.
+"""``make bench``: each server in turn on one core, loaded by wrk from another, in interleaved rounds.
 
-Ratios are what to read: each figure is the median of its rounds on one machine, in one run.
+Read the ratios: each figure is the median of its rounds, on one machine, in one run.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -24,77 +23,85 @@ from urllib.request import urlopen
 
 import psutil
 
-from benchmarks import kernels
+from benchmarks import kernels, report
 from benchmarks.peers.model import ARTIFACTS
-from benchmarks.servers import ABLATIONS, MLSERVER, OURS, PEERS, PROJECT, TUNED, Server, environment_of
+from benchmarks.servers import ABLATIONS, MLSERVER, OURS, PEERS, PROJECT, Server, environment_of
 from loadtest.serving import free_port, stop
 from loadtest.stations import observation
+from loadtest.tables import markdown_table, publish
 from weather.contract.names import MODEL_FILE, SCALER_FILE
 from weather.importing.artifacts import read
 from weather.importing.compiler import compile_pair
 
 SERVER_CORE, CLIENT_CORE = "0", "1"
-START, END = "<!-- make bench -->", "<!-- end of make bench -->"
+START_SECONDS = 90
 BULK_ROWS = 1_000
 RESULTS = PROJECT / "benchmarks" / "results"
-Figures = dict[str, dict[str, float]]
 
 
 def main() -> int:
     """Print and write the tables and the picture."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=5, help="of load at 32 connections, each time")
-    parser.add_argument("--only", default="", help="servers whose name holds this")
-    parser.add_argument("--publish", action="store_true", help="put the figures into README and docs/")
-    given = parser.parse_args()
+    parser.add_argument("--seconds", type=int, default=5, help="of load at 32 connections, per round")
+    parser.add_argument("--only", default="", help="only servers whose name contains this")
+    parser.add_argument("--publish", action="store_true", help="write the tables to README.md and docs/")
+    arguments = parser.parse_args()
     if not shutil.which("wrk") or not shutil.which("taskset"):
         print("make bench needs wrk and taskset: install the system's packages wrk and util-linux")
         return 1
     if (os.cpu_count() or 1) < 2:
         print("make bench needs two cores, one for the server and one for the load")
         return 1
-    servers = [s for s in [*PEERS, *ABLATIONS] if given.only in s.name]
+    servers = [server for server in [*PEERS, *ABLATIONS] if arguments.only in server.name]
     if not MLSERVER.exists():
-        servers = [s for s in servers if s.bodies != "v2"]
+        servers = [server for server in servers if server.bodies != "v2"]
     RESULTS.mkdir(exist_ok=True)
-    rounds: dict[str, list[dict[str, float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         prepare(home)
-        for number in range(given.rounds):
-            for server in servers:
-                figures = measure(server, home, given.seconds)
-                rounds[server.name].append(figures)
-                print(f"round {number + 1} {server.name}: {figures['rps']:,.0f} rps", file=sys.stderr)
-        medians = {
-            name: {key: statistics.median(r[key] for r in runs) for key in runs[0]}
-            for name, runs in rounds.items()
-        }
-        parts = [machine(given.rounds, given.seconds), table(medians)]
-        parts += [bulk(s, home, given.seconds) for s in servers if s.name == OURS]
-    report = "\n\n".join([*parts, *kernels.tables()])
+        rounds = measure_all(servers, home, arguments.rounds, arguments.seconds)
+        medians = medians_of(rounds)
+        conditions = report.conditions(arguments.rounds, arguments.seconds)
+        parts = [conditions, report.table(medians)]
+        parts += [bulk(server, home, arguments.seconds) for server in servers if server.name == OURS]
+    parts.append(kernels.table())
+    text = "\n\n".join(parts)
     (RESULTS / "bench.json").write_text(json.dumps({"medians": medians, "rounds": rounds}, indent=1))
-    (RESULTS / "bench.md").write_text(report + "\n")
-    picture(medians, RESULTS / "bench.svg")
-    if given.publish:
+    (RESULTS / "bench.md").write_text(text + "\n")
+    report.draw(medians, RESULTS / "bench.svg")
+    if arguments.publish:
         shutil.copy(RESULTS / "bench.svg", PROJECT / "docs" / "bench.svg")
-        insert(PROJECT / "docs" / "performance.md", report)
+        publish(PROJECT / "docs" / "performance.md", "make bench", text)
         peers = {server.name: medians[server.name] for server in PEERS if server.name in medians}
-        insert(PROJECT / "README.md", f"{table(peers)}\n\n{parts[0]}")
-    print(report)
+        publish(PROJECT / "README.md", "make bench", f"{report.table(peers)}\n\n{conditions}")
+    print(text)
     return 0
 
 
-def insert(path: Path, text: str) -> None:
-    """Put ``text`` between the two marks in a Markdown file."""
-    before, _, rest = path.read_text().partition(START)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{START}\n{text}\n{END}{after}")
+def measure_all(
+    servers: list[Server], home: Path, rounds: int, seconds: int
+) -> dict[str, list[dict[str, float]]]:
+    """The figures of each round, by server; in a round each server is measured once."""
+    measured: dict[str, list[dict[str, float]]] = defaultdict(list)
+    for number in range(rounds):
+        for server in servers:
+            figures = measure(server, home, seconds)
+            measured[server.name].append(figures)
+            print(f"round {number + 1} {server.name}: {figures['rps']:,.0f} rps", file=sys.stderr)
+    return measured
+
+
+def medians_of(rounds: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """The median of each figure over the rounds, by server."""
+    return {
+        name: {key: statistics.median(figures[key] for figures in runs) for key in runs[0]}
+        for name, runs in rounds.items()
+    }
 
 
 def prepare(home: Path) -> None:
-    """Models imported, request bodies and the compiled graph written, all in ``home``."""
+    """Import the models, and write request bodies and the compiled graph, all to ``home``."""
     environment = {**os.environ, "BENTOML_HOME": str(home / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
     subprocess.run([sys.executable, "train_import.py", "import"], cwd=PROJECT, env=environment, check=True)
     compiled = compile_pair(read(ARTIFACTS / SCALER_FILE, ARTIFACTS / MODEL_FILE))
@@ -113,7 +120,7 @@ def prepare(home: Path) -> None:
 
 
 def measure(server: Server, home: Path, seconds: int) -> dict[str, float]:
-    """Start to ready, load at 32 connections and at 1, CPU and memory of the whole process tree."""
+    """Time to ready, load at 32 connections and at 1, CPU and memory of the whole process tree."""
     with running(server, home) as (url, process, start_seconds):
         bodies = home / server.bodies
         load(url + server.path, bodies, 32, 2)
@@ -138,7 +145,11 @@ def measure(server: Server, home: Path, seconds: int) -> dict[str, float]:
 
 @contextmanager
 def running(server: Server, home: Path) -> Iterator[tuple[str, psutil.Process, float]]:
-    """The server pinned to its core, on a free port, until it is stopped with all its children."""
+    """Run the server, pinned to its core, on a free port: its URL, its process, the seconds to ready.
+
+    Raises:
+        RuntimeError: the server did not become ready within START_SECONDS.
+    """
     port = free_port()
     environment = environment_of(server, home, port)
     argument = str(home / "mlserver") if server.bodies == "v2" else str(port)
@@ -158,8 +169,8 @@ def running(server: Server, home: Path) -> Iterator[tuple[str, psutil.Process, f
                 with urlopen(url + server.ready, timeout=1):
                     break
             except OSError:
-                if process.poll() is not None or time.monotonic() - started > 90:
-                    raise SystemExit(f"{server.name} did not start") from None
+                if process.poll() is not None or time.monotonic() - started > START_SECONDS:
+                    raise RuntimeError(f"{server.name} did not start") from None
                 time.sleep(0.05)
         yield url, psutil.Process(process.pid), time.monotonic() - started
     finally:
@@ -178,99 +189,42 @@ def load(url: str, bodies: Path, connections: int, seconds: int) -> dict[str, fl
         text=True,
         check=True,
     )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def bulk(server: Server, home: Path, seconds: int) -> str:
-    """Rows a second in bulk and singly, and what a bulk client costs a single one; one server."""
+    """Two tables: rows per second in bulk and singly; latency beside a client that sends bulk requests."""
     with running(server, home) as (url, _, _):
         single, batch = url + "/predict", url + "/predict_batch"
         load(single, home / "flat", 32, 2)
         singly = load(single, home / "flat", 32, seconds)
         base = singly["requests"] / singly["seconds"]
-        lines = [
-            "| one server, one core | rows/s | × single | failed |",
-            "|---|---|---|---|",
-            f"| single requests, 32 connections | {base:,.0f} | 1 | {singly['failed']:.0f} |",
-        ]
+        rates = [["single requests, 32 connections", f"{base:,.0f}", "1", f"{singly['failed']:.0f}"]]
         for form in ("json", "csv"):
-            found = load(batch, home / f"bulk.{form}", 2, seconds)
-            rate = found["requests"] * BULK_ROWS / found["seconds"]
-            cells = [f"{rate:,.0f}", f"{rate / base:.1f}", f"{found['failed']:.0f}"]
-            lines.append(f"| bulk of {BULK_ROWS:,} as {form.upper()} | " + " | ".join(cells) + " |")
+            figures = load(batch, home / f"bulk.{form}", 2, seconds)
+            rate = figures["requests"] * BULK_ROWS / figures["seconds"]
+            name = f"bulk of {BULK_ROWS:,} as {form.upper()}"
+            rates.append([name, f"{rate:,.0f}", f"{rate / base:.1f}", f"{figures['failed']:.0f}"])
         alone = load(single, home / "flat", 1, seconds)
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(load, batch, home / "bulk.json", 1, seconds + 1)
+            bulk_client = pool.submit(load, batch, home / "bulk.json", 1, seconds + 1)
             time.sleep(0.5)
             beside = load(single, home / "flat", 1, seconds)
-    lines += [
-        "",
-        "| a single request, one connection | p50 (ms) | p99 (ms) |",
-        "|---|---|---|",
-        f"| alone | {alone['p50_ms']:.2f} | {alone['p99_ms']:.2f} |",
-        f"| beside a client that keeps sending bulk | {beside['p50_ms']:.2f} | {beside['p99_ms']:.2f} |",
+            bulk_client.result()
+    latencies = [
+        [name, f"{figures['p50_ms']:.2f}", f"{figures['p99_ms']:.2f}"]
+        for name, figures in (("alone", alone), ("beside a client that keeps sending bulk", beside))
     ]
-    return "\n".join(lines)
+    by_rate = markdown_table(["one server, one core", "rows/s", "× single", "failed"], rates)
+    by_latency = markdown_table(["a single request, one connection", "p50 (ms)", "p99 (ms)"], latencies)
+    return f"{by_rate}\n\n{by_latency}"
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """User and system time of the process and its living children."""
+    """User and system time of the process and its live children."""
     times = [p.cpu_times() for p in (process, *process.children(recursive=True))]
     return sum(t.user + t.system for t in times)
-
-
-def machine(rounds: int, seconds: int) -> str:
-    """Where and how this was measured."""
-    model = next(
-        (
-            line.split(":", 1)[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    return (
-        f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}; server on one core, "
-        f"`wrk -t1` on another; medians of {rounds} interleaved rounds of {seconds} s."
-    )
-
-
-def table(medians: Figures) -> str:
-    """A Markdown table, with each server's rate against hand-tuned FastAPI's."""
-    base = medians.get(TUNED, next(iter(medians.values())))["rps"]
-    lines = [
-        "| server, one core | rps at 32 | × tuned FastAPI | p50 / p99 at 32 (ms) | p50 / p99 at 1 (ms) "
-        "| CPU s / 1,000 | failed | MB | ready after (s) |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for name, m in medians.items():
-        shown = f"**{name}**" if name == OURS else name
-        lines.append(
-            f"| {shown} | {m['rps']:,.0f} | {m['rps'] / base:.2f} | {m['p50_32']:.2f} / {m['p99_32']:.2f} "
-            f"| {m['p50_1']:.2f} / {m['p99_1']:.2f} | {m['cpu_per_1000']:.3f} | {m['failed']:.0f} "
-            f"| {m['megabytes']:.0f} | {m['start_seconds']:.1f} |"
-        )
-    return "\n".join(lines)
-
-
-def picture(medians: Figures, path: Path) -> None:
-    """Bars: requests per second at 32 connections."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    # The bare server would dwarf the rest; it is in the table.
-    shown = {n: m["rps"] for n, m in medians.items() if not n.startswith("bare")}
-    figure, axes = plt.subplots(figsize=(8, 0.36 * len(shown) + 1))
-    colours = ["tab:blue" if n == OURS else "tab:cyan" if n.startswith("…") else "0.6" for n in shown]
-    axes.barh(list(shown), list(shown.values()), color=colours)
-    axes.invert_yaxis()
-    axes.set(xlabel="requests per second at 32 connections, one core", title="make bench")
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
 
 
 if __name__ == "__main__":

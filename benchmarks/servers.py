@@ -1,4 +1,4 @@
-"""Every server of the comparison: how it is started, where it listens, what it is asked."""
+"""The servers of the comparison: command, paths of readiness and prediction, form of the body."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BENTOML = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1"]
 
 @dataclass(frozen=True)
 class Server:
-    """``command`` gets the port appended; ``bodies`` is "flat" or "v2" (MLServer's protocol)."""
+    """The port is appended to ``command``; ``bodies`` is "flat" or "v2" (MLServer's protocol)."""
 
     name: str
     command: list[str]
@@ -27,7 +27,7 @@ class Server:
 
 
 def uvicorn(name: str, module: str) -> Server:
-    """A uvicorn peer; ``--loop`` and ``--http`` take uvloop and httptools by themselves."""
+    """A peer on uvicorn, which selects uvloop and httptools by default."""
     return Server(name, [*UVICORN, f"benchmarks.peers.{module}:app", "--port"], "/openapi.json")
 
 
@@ -73,7 +73,7 @@ ABLATIONS = [
 
 
 def environment_of(server: Server, home: Path, port: int) -> dict[str, str]:
-    """Variables for the server's process; MLServer reads its port and model from files."""
+    """Environment variables of the server's process; MLServer reads port and model from files."""
     environment = {
         **os.environ,
         "BENTOML_HOME": str(home / "bentoml"),
@@ -92,7 +92,7 @@ def environment_of(server: Server, home: Path, port: int) -> dict[str, str]:
             "http_port": port,
             "grpc_port": port + 1,
             "metrics_port": port + 2,
-            "parallel_workers": 0,  # in one process: its workers cost it half here
+            "parallel_workers": 0,  # one process: with worker processes it had half the throughput here
             "debug": False,
             "use_structured_logging": False,
         }

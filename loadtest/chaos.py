@@ -1,54 +1,63 @@
-"""``make chaos``: what happens on the worst day, shown on the real service.
+"""``make chaos``: overload and faults on the real service, under load.
 
-Five scenarios, each with the load on while the faults come: overload, a killed worker, a drain
-before a stop, a soak, and bad clients. One table is printed; ``--publish`` puts it into
-docs/operations.md. A request is lost when no answer came to it or to its repetitions; an answer is
-wrong when it is not the forecast that the classifier gives, computed here, for that row alone.
+Five scenarios: overload, a killed worker, a drain before a stop, a soak, and bad clients. The result
+is one table; ``--publish`` writes it to docs/operations.md. A request is lost when neither it nor its
+retries got a response. A response is wrong when it is not the forecast that the classifier, computed
+here, gives for that row alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import json
 import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
-from urllib.error import URLError
+from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
-import psutil
 import uvloop
 
-from loadtest.openloop import Load, Outcome, Question, question
+from loadtest.bad_clients import bad_request
+from loadtest.harness import on_first_core, status_of, worker
+from loadtest.openloop import Load, Outcome
+from loadtest.requests import Request, committed_requests
 from loadtest.serving import PROJECT, Service, running, stop, store
-from loadtest.stations import observation
-from weather.contract.variables import EXAMPLE
-from weather.importing.artifacts import read
-from weather.importing.compiler import compile_pair
-from weather.model.classifier import Classifier
-from weather.serving.workers import is_running_worker
+from loadtest.tables import markdown_table, publish
 
 STEPS = (500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000, 8000)
-"""Requests a second, to find the knee: the last step at which 95 % got their forecast."""
+"""Requests per second. The knee is the last step at which 95 % of the requests get a forecast."""
 
 LAME_DUCK_SECONDS = 3
-LOOK_SECONDS = 0.25
-"""How often the balancer that the load generator plays looks at ``/readyz``."""
+POLL_SECONDS = 0.25
+"""Interval at which the simulated load balancer polls ``/readyz``."""
+
+FAULT_SECONDS = 3
+"""From the start of the load to the fault."""
+
+HEADER = (
+    "scenario",
+    "load",
+    "faults injected",
+    "requests",
+    "rejected (429)",
+    "retried",
+    "lost",
+    "wrong answers",
+    "recovery",
+    "",
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table."""
+    """A row of the table."""
 
     scenario: str
     load: str
@@ -57,290 +66,186 @@ class Row:
     recovery: str
     remarks: str
 
-    def __str__(self) -> str:
-        """As Markdown."""
+    @property
+    def failed(self) -> bool:
+        """Whether a request was lost or a response was wrong."""
+        return bool(self.outcome.lost or self.outcome.wrong or unexpected(self.outcome))
+
+    def cells(self) -> list[str]:
+        """The row as text."""
         o = self.outcome
-        cells = (self.scenario, self.load, self.faults, f"{o.offered:,}", f"{o.count(429):,}")
-        more = (
-            f"{sum(o.retried.values()):,}",
-            str(o.lost),
-            str(o.wrong + bad(o)),
-            self.recovery,
-            self.remarks,
-        )
-        return f"| {' | '.join([*cells, *more])} |"
+        counts = [f"{o.offered:,}", f"{o.count(429):,}", f"{sum(o.retried.values()):,}", str(o.lost)]
+        wrong = str(o.wrong + unexpected(o))
+        return [self.scenario, self.load, self.faults, *counts, wrong, self.recovery, self.remarks]
 
 
-HEADER = (
-    "| scenario | load held | faults injected | requests | refused (429) | sent again | lost | wrong answers "
-    "| recovery | |\n|---|---|---|---|---|---|---|---|---|---|"
-)
-
-
-def bad(outcome: Outcome) -> int:
-    """Answers to good requests that are neither a forecast nor a 429."""
-    return len(outcome.answers) - outcome.count(200) - outcome.count(429)
-
-
-def questions(count: int = 500) -> list[Question]:
-    """Varied observations with the forecasts that the committed artifacts give for each alone."""
-    artifacts = PROJECT / "artifacts"
-    classifier = Classifier(compile_pair(read(artifacts / "model-scaler.pkl", artifacts / "svc.onnx")).model)
-    return [question(observation(), classifier) for _ in range(count)]
+def unexpected(outcome: Outcome) -> int:
+    """Responses to valid requests that are neither a forecast nor a 429."""
+    return len(outcome.responses) - outcome.count(200) - outcome.count(429)
 
 
 @dataclass
 class Chaos:
-    """The scenarios' common ground."""
+    """The scenarios. ``scale`` multiplies their durations; the overload scenario comes first, because
+    it measures the knee and the baseline that the others use.
+    """
 
     home: Path
-    asked: Sequence[Question]
-    brisk: float
+    requests: Sequence[Request]
+    scale: float
     knee: float = 0.0
     peak: float = 0.0
-    calm: Outcome | None = None
+    baseline: Outcome | None = None
 
-    def start(self, **env: str) -> contextlib.AbstractContextManager[Service]:
-        """The service, on the first core; this program has the others."""
+    def start(self, **env: str) -> AbstractContextManager[Service]:
+        """The service on the first core; this process has the others."""
         return on_first_core(running(self.home, env=env))
 
-    def half(self) -> float:
-        """Half of the load that the service can hold, in requests a second."""
+    @property
+    def half_load(self) -> float:
+        """Half of the knee, in requests per second."""
         return self.knee / 2
 
-    async def load(self, places: Callable[[], Sequence[str]], rate: float, seconds: float) -> Outcome:
-        """Offer a load."""
-        return await Load(places, self.asked, rate, seconds).run()
+    async def load(self, urls: Sequence[str], rate: float, seconds: float) -> Outcome:
+        """Offer a load; ``urls`` may change while it runs."""
+        return await Load(lambda: urls, self.requests, rate, seconds).run()
 
-    async def holds(self, places: Callable[[], Sequence[str]], rate: float) -> bool:
-        """Whether 95 % of the requests at this rate get their forecast."""
-        step = await self.load(places, rate, 4)
+    async def sustains(self, url: str, rate: float) -> bool:
+        """Whether 95 % of the requests at this rate get a forecast."""
+        step = await self.load([url], rate, 4)
         self.peak = max(self.peak, step.goodput())
         return step.count(200) >= 0.95 * step.offered
 
     async def overload(self) -> Row:
-        """Three times what can be served, for a minute."""
+        """Three times the knee, for a minute."""
         with self.start() as service:
-
-            def place() -> list[str]:
-                return [service.url]
-
-            await self.load(place, 500, 3)
+            await self.load([service.url], 500, 3)
             for rate in STEPS:
-                # Twice before giving up: a pause of this machine is not the knee.
-                if not await self.holds(place, rate) and not await self.holds(place, rate):
+                # Each step has a second try: a pause of this machine is not the knee.
+                if not await self.sustains(service.url, rate) and not await self.sustains(service.url, rate):
                     break
                 self.knee = rate
-            self.calm = await self.load(place, self.half(), 10 * self.brisk)
-            flood = await self.load(place, 3 * self.knee, 60 * self.brisk)
-            after = await self.load(place, self.half(), 8)
+            baseline = self.baseline = await self.load([service.url], self.half_load, 10 * self.scale)
+            overload = await self.load([service.url], 3 * self.knee, 60 * self.scale)
+            after = await self.load([service.url], self.half_load, 8)
+        p50, p99, longest = (overload.percentile(percent, 429) for percent in (50, 99, 100))
         remarks = (
-            f"goodput {flood.goodput():,.0f}/s, {flood.goodput() / self.peak:.0%} of its peak "
-            f"{self.peak:,.0f}/s; "
-            f"refused within {flood.percentile(50, 429):.0f} / {flood.percentile(99, 429):.0f} / "
-            f"{flood.percentile(100, 429):.0f} ms (p50 / p99 / longest); answered p50 / p99 "
-            f"{flood.percentile(50):.0f} / {flood.percentile(99):.0f} ms, at half load "
-            f"{self.calm.percentile(50):.1f} / {self.calm.percentile(99):.1f} ms"
+            f"goodput {overload.goodput():,.0f}/s, {overload.goodput() / self.peak:.0%} of its peak "
+            f"{self.peak:,.0f}/s; rejected within {p50:.0f} / {p99:.0f} / {longest:.0f} ms "
+            f"(p50 / p99 / longest); answered p50 / p99 "
+            f"{overload.percentile(50):.0f} / {overload.percentile(99):.0f} ms, at half load "
+            f"{baseline.percentile(50):.1f} / {baseline.percentile(99):.1f} ms"
         )
-        load = f"{3 * self.knee:,.0f}/s, 3 × the knee of {self.knee:,.0f}/s, {60 * self.brisk:.0f} s"
-        return Row("overload", load, "–", flood, seconds(recovery(after, self.calm)), remarks)
+        load = f"{3 * self.knee:,.0f}/s, 3 × the knee of {self.knee:,.0f}/s, {60 * self.scale:.0f} s"
+        return Row("overload", load, "–", overload, seconds(recovery(after, baseline)), remarks)
 
     async def killed_worker(self) -> Row:
         """SIGKILL to the only worker."""
         with self.start() as service:
 
-            def place() -> list[str]:
-                return [service.url]
-
             async def kill() -> None:
-                await asyncio.sleep(3)
+                await asyncio.sleep(FAULT_SECONDS)
                 os.kill(worker(service).pid, signal.SIGKILL)
 
-            outcome, _ = await asyncio.gather(self.load(place, self.half() / 2, 30 * self.brisk), kill())
-        gap = recovery(outcome, self.calm) - 3
-        remarks = "BentoML starts another worker; meanwhile connections wait in the socket's queue"
-        return Row("killed worker", f"{self.half() / 2:,.0f}/s", "1 SIGKILL", outcome, seconds(gap), remarks)
+            rate, duration = self.half_load / 2, max(30 * self.scale, 2 * FAULT_SECONDS)
+            outcome, _ = await asyncio.gather(self.load([service.url], rate, duration), kill())
+        gap = max(recovery(outcome, self.baseline) - FAULT_SECONDS, 0)
+        remarks = "BentoML starts another worker; until then connections wait in the socket's backlog"
+        return Row("killed worker", f"{rate:,.0f}/s", "1 SIGKILL", outcome, seconds(gap), remarks)
 
     async def drain(self) -> Row:
-        """SIGTERM to one of two services behind a balancer that looks at ``/readyz``."""
+        """SIGTERM to one of two services behind a load balancer that polls ``/readyz``."""
         lame_duck = {"WEATHER_LAME_DUCK_SECONDS": str(LAME_DUCK_SECONDS)}
         with self.start(**lame_duck) as one, self.start(**lame_duck) as two:
             ready = [one.url, two.url]
 
             async def balance() -> None:
                 while True:
-                    for service in (one, two):
-                        is_ready = await asyncio.to_thread(status, f"{service.url}/readyz") == 200
-                        if not is_ready and service.url in ready:
-                            ready.remove(service.url)
-                    await asyncio.sleep(LOOK_SECONDS)
+                    for url in (one.url, two.url):
+                        if url in ready and await asyncio.to_thread(status_of, f"{url}/readyz") != 200:
+                            ready.remove(url)
+                    await asyncio.sleep(POLL_SECONDS)
 
             async def end() -> int:
-                await asyncio.sleep(3)
+                await asyncio.sleep(FAULT_SECONDS)
                 return await asyncio.to_thread(stop, one.process)
 
             balancer = asyncio.create_task(balance())
-            outcome, code = await asyncio.gather(
-                self.load(lambda: ready, self.half(), 12 * self.brisk), end()
-            )
+            duration = max(12 * self.scale, 2 * FAULT_SECONDS)
+            outcome, code = await asyncio.gather(self.load(ready, self.half_load, duration), end())
             balancer.cancel()
-        remarks = f"lame duck {LAME_DUCK_SECONDS} s, exit code {code}"
-        gap = recovery(outcome, self.calm) - 3
-        return Row(
-            "drain", f"{self.half():,.0f}/s on two", "1 SIGTERM", outcome, seconds(max(gap, 0)), remarks
-        )
+        gap = max(recovery(outcome, self.baseline) - FAULT_SECONDS, 0)
+        remarks = f"lame-duck period {LAME_DUCK_SECONDS} s, exit code {code}"
+        return Row("drain", f"{self.half_load:,.0f}/s on two", "1 SIGTERM", outcome, seconds(gap), remarks)
 
     async def soak(self) -> Row:
-        """200,000 requests, and what they leave in memory."""
+        """200,000 requests, and the growth of the worker's memory."""
         with self.start() as service:
-
-            def place() -> list[str]:
-                return [service.url]
-
             rate = 0.6 * self.knee
-            await self.load(place, rate, 20_000 * self.brisk / rate)
+            await self.load([service.url], rate, 20_000 * self.scale / rate)
             process = worker(service)
             before = process.memory_info().rss
-            outcome = await self.load(place, rate, 200_000 * self.brisk / rate)
+            outcome = await self.load([service.url], rate, 200_000 * self.scale / rate)
             growth = (process.memory_info().rss - before) / 1e6
         remarks = f"resident memory {before / 1e6:,.0f} MB, growth {growth:+.1f} MB"
         return Row("soak", f"{rate:,.0f}/s", "–", outcome, "–", remarks)
 
     async def bad_clients(self) -> Row:
-        """Broken bodies, broken HTTP, slow senders and early leavers among good requests."""
+        """Invalid bodies, broken HTTP, slow senders and clients that leave, among valid requests."""
         with self.start() as service:
             url = urlsplit(service.url)
             address = (str(url.hostname), int(url.port or 80))
-            seen: list[int] = []
+            statuses: list[int] = []
 
-            async def harass() -> None:
-                chance = random.Random(2)
-                end = monotonic() + 20 * self.brisk
+            async def send_bad_requests() -> None:
+                rng = random.Random(2)
+                end = monotonic() + 20 * self.scale
                 while monotonic() < end:
-                    vandals = [vandal(address, chance) for _ in range(10)]
-                    seen.extend(await asyncio.gather(*vandals))
+                    statuses.extend(await asyncio.gather(*(bad_request(address, rng) for _ in range(10))))
 
-            def place() -> list[str]:
-                return [service.url]
-
-            outcome, _ = await asyncio.gather(self.load(place, self.half(), 20 * self.brisk), harass())
-        broken = sum(code >= 500 or code == 200 for code in seen)
-        answered = sum(code > 0 for code in seen)
-        left = len(seen) - answered
-        remarks = f"{answered - broken:,} of the bad got a 4xx, {broken} a 2xx or 5xx, {left:,} left before"
-        return Row(
-            "bad clients", f"{self.half():,.0f}/s", f"{len(seen):,} bad requests", outcome, "–", remarks
+            load = self.load([service.url], self.half_load, 20 * self.scale)
+            outcome, _ = await asyncio.gather(load, send_bad_requests())
+        wrong = sum(status >= 500 or status == 200 for status in statuses)
+        answered = sum(status > 0 for status in statuses)
+        remarks = (
+            f"{answered - wrong:,} of the bad requests got a 4xx, {wrong} a 2xx or 5xx, "
+            f"{len(statuses) - answered:,} no response because one side closed"
         )
+        faults = f"{len(statuses):,} bad requests"
+        return Row("bad clients", f"{self.half_load:,.0f}/s", faults, outcome, "–", remarks)
 
 
-T = TypeVar("T")
+def recovery(outcome: Outcome, baseline: Outcome | None) -> float:
+    """Seconds from the start of a load until the service performs as at half load from then on.
 
-
-@contextlib.contextmanager
-def on_first_core(start: contextlib.AbstractContextManager[T]) -> Iterator[T]:
-    """Start a service on the first core, then give this program the others."""
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
-    try:
-        with start as service:
-            os.sched_setaffinity(0, cores - {min(cores)} or cores)
-            yield service
-    finally:
-        os.sched_setaffinity(0, cores)
-
-
-def worker(service: Service) -> psutil.Process:
-    """The service's worker process."""
-    return next(child for child in psutil.Process(service.process.pid).children() if is_running_worker(child))
-
-
-def recovery(outcome: Outcome, calm: Outcome | None) -> float:
-    """Seconds from a load's start until from then on all is as at half load.
-
-    That is: each half second's requests are all answered with 200, nine in ten of them within ten
-    times the usual median.
+    That is: in each half second at least 90 % of the requests get a 200 within ten times the
+    baseline's median latency (and at least 20 ms).
     """
-    usual = max(10 * (calm.percentile(50) if calm else 0) / 1000, 0.02)
-    last = 0.0
+    limit = max(10 * (baseline.percentile(50) if baseline else 0) / 1000, 0.02)
     windows: dict[int, list[bool]] = {}
-    for due, took, code in outcome.answers:
-        windows.setdefault(int(due / 0.5), []).append(code == 200 and took < usual)
-    for window, well in windows.items():
-        if sum(well) < 0.9 * len(well):
-            last = max(last, 0.5 * (window + 1))
-    return last
+    for response in outcome.responses:
+        good = response.status == 200 and response.latency < limit
+        windows.setdefault(int(response.scheduled / 0.5), []).append(good)
+    slow = [window for window, good in windows.items() if sum(good) < 0.9 * len(good)]
+    return 0.5 * (max(slow) + 1) if slow else 0.0
 
 
 def seconds(value: float) -> str:
-    """For the table."""
+    """A duration as text."""
     return f"{value:.1f} s" if value else "at once"
 
 
-def status(url: str) -> int:
-    """Of a GET; 0 without an answer."""
-    try:
-        with urlopen(url, timeout=1) as answer:
-            return int(answer.status)
-    except URLError as error:
-        return int(getattr(error, "code", 0))
-    except OSError:
-        return 0
-
-
-async def vandal(address: tuple[str, int], chance: random.Random) -> int:
-    """One bad request; the status that it got, 0 if it left before or was cut off."""
-    body = json.dumps(EXAMPLE).encode()
-    kind = chance.randrange(6)
-    if kind == 0:  # a body with one byte changed to something that no JSON number or name has
-        at = chance.randrange(len(body))
-        body = body[:at] + bytes([chance.choice(b"\x00\xff@~`")]) + body[at + 1 :]
-    elif kind == 1:  # an impossible value
-        field = chance.choice(sorted(EXAMPLE))
-        body = json.dumps({**EXAMPLE, field: chance.choice([1e6, -1e6, None, "1", True, [1]])}).encode()
-    length = len(body)
-    media_type = b"application/x-pickle" if kind == 2 else b"application/json"
-    data = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (
-        media_type,
-        10**9 if kind == 3 else length,
-    )
-    data += body
-    if kind == 4:  # leaves in the middle
-        data = data[: chance.randrange(len(data))]
-    elif kind == 5:  # no HTTP
-        data = chance.randbytes(100) + b"\r\n\r\n"
-    reader, writer = await asyncio.open_connection(*address)
-    code = 0
-    with suppress(OSError, asyncio.TimeoutError):
-        writer.write(data[:50])
-        await asyncio.sleep(chance.random() / 10)
-        writer.write(data[50:])
-        if kind != 4:
-            line = await asyncio.wait_for(reader.readline(), 10)
-            code = int(line.split()[1]) if line.startswith(b"HTTP/1.1 ") else 0
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
-    return code
-
-
-def published(file: Path, command: str, table: str) -> None:
-    """Put a table between the marks that name its command."""
-    begin, end = f"<!-- {command} -->\n", f"<!-- end of {command} -->"
-    before, rest = file.read_text().split(begin)
-    file.write_text(before + begin + table + end + rest.split(end)[1])
-
-
 def main() -> int:
-    """1 when a request was lost or an answer was wrong."""
+    """1 when a request was lost or a response was wrong."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.chaos", description=__doc__)
-    parser.add_argument("--brisk", type=float, default=1.0, help="times all durations (0.1: a quick look)")
-    parser.add_argument("--publish", action="store_true", help="put the table into docs/operations.md")
-    given = parser.parse_args()
-    lines = [HEADER]
-    failed = False
-    print(HEADER, flush=True)
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="factor for all durations (0.1: a quick run)"
+    )
+    parser.add_argument("--publish", action="store_true", help="write the table to docs/operations.md")
+    arguments = parser.parse_args()
+    rows: list[Row] = []
     with store() as home:
-        chaos = Chaos(home, questions(), given.brisk)
+        chaos = Chaos(home, committed_requests(), arguments.scale)
         scenarios: list[Callable[[], Coroutine[Any, Any, Row]]] = [
             chaos.overload,
             chaos.killed_worker,
@@ -349,13 +254,13 @@ def main() -> int:
             chaos.bad_clients,
         ]
         for scenario in scenarios:
-            row = uvloop.run(scenario())
-            failed = failed or bool(row.outcome.lost or row.outcome.wrong or bad(row.outcome))
-            lines.append(str(row))
-            print(row, flush=True)
-    if given.publish:
-        published(PROJECT / "docs" / "operations.md", "make chaos", "\n".join(lines) + "\n")
-    return int(failed)
+            print(f"{scenario.__name__}: {scenario.__doc__}", file=sys.stderr, flush=True)
+            rows.append(uvloop.run(scenario()))
+    table = markdown_table(HEADER, [row.cells() for row in rows])
+    print(table)
+    if arguments.publish:
+        publish(PROJECT / "docs" / "operations.md", "make chaos", table)
+    return int(any(row.failed for row in rows))
 
 
 if __name__ == "__main__":

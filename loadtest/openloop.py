@@ -1,250 +1,232 @@
-"""An open-loop load: requests are sent when they are due, whether or not earlier ones were answered.
+"""An open-loop load: requests are sent on schedule, whether or not earlier ones have been answered.
 
-Latencies count from the moment a request was due, so a server that stalls can't hide it (no
-coordinated omission). Locust's users wait for their answers; they can't overload a server this way,
-and cost more CPU a request than the service does. Hence these 200 lines, on bare asyncio.
+Latency counts from the scheduled time, so a stalled server can't hide its delay (no coordinated
+omission). Locust's users wait for their responses: they can't overload a server this way, and they
+cost more CPU per request than the service does. Hence this generator on plain asyncio.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, cast
+from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from weather.contract.variables import Forecast, WeatherVariables
-from weather.model.classifier import Classifier
+from loadtest.requests import Request
+
+Address = tuple[str, int]
 
 TICK_SECONDS = 0.001
 RETRY_SECONDS = 0.1
-LAST_ANSWER_SECONDS = 15
+LAST_RESPONSE_SECONDS = 15
 
 
-@dataclass(frozen=True)
-class Question:
-    """A request as bytes, and the forecasts that are right answers: one a model version."""
+class Response(NamedTuple):
+    """Seconds from the start of the load to the scheduled time, seconds from then on, and the status."""
 
-    request: bytes
-    forecasts: tuple[Forecast, ...]
-
-    def right(self, body: bytes) -> bool:
-        """Whether ``body`` is one of them; probabilities agree to 2e-6, as rows of any batch do."""
-        answer = Forecast.model_validate_json(body)
-        return any(agree(answer, forecast) for forecast in self.forecasts)
-
-
-def agree(one: Forecast, other: Forecast) -> bool:
-    """Whether two forecasts are the same but for rounding."""
-    if one.probability is None or other.probability is None:
-        return one == other
-    return one.prediction == other.prediction and abs(one.probability - other.probability) <= 2e-6
+    scheduled: float
+    latency: float
+    status: int
 
 
 @dataclass
 class Outcome:
-    """What became of a load. ``answers`` has (due, seconds from due to answer, status), due from 0."""
+    """The result of a load of ``seconds``: ``offered`` requests and what became of them."""
 
     offered: int = 0
     wrong: int = 0
-    answers: list[tuple[float, float, int]] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
     retried: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     seconds: float = 0.0
 
     def count(self, status: int) -> int:
-        """Answers of a status."""
-        return sum(answer[2] == status for answer in self.answers)
+        """Responses with this status."""
+        return sum(response.status == status for response in self.responses)
 
     def goodput(self) -> float:
-        """200s a second, of those that came while the load was on."""
-        return sum(s == 200 and due + took < self.seconds for due, took, s in self.answers) / self.seconds
+        """200s per second, of those that arrived while the load was on."""
+        in_time = [r for r in self.responses if r.scheduled + r.latency < self.seconds]
+        return sum(response.status == 200 for response in in_time) / self.seconds
 
     def percentile(self, percent: float, status: int = 200) -> float:
-        """Milliseconds from due to answer, of answers of a status; NaN without any."""
-        taken = [answer[1] for answer in self.answers if answer[2] == status]
-        return float(np.percentile(taken, percent)) * 1000 if taken else float("nan")
+        """A percentile of the latency of responses with this status, in ms; NaN without any."""
+        latencies = [response.latency for response in self.responses if response.status == status]
+        return float(np.percentile(latencies, percent)) * 1000 if latencies else float("nan")
 
 
 class Connection(asyncio.Protocol):
-    """One kept connection with at most one request on its way."""
+    """A keep-alive connection with at most one request in flight."""
 
-    def __init__(self, load: Load, place: tuple[str, int]) -> None:
+    def __init__(self, load: Load, address: Address) -> None:
         self.load = load
-        self.place = place
-        self.asked: tuple[float, Question] | None = None
+        self.address = address
+        self.in_flight: tuple[float, Request] | None = None
         self.received = b""
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
 
-    def ask(self, due: float, question: Question) -> None:
+    def send(self, scheduled: float, request: Request) -> None:
         """Send one request."""
         assert self.transport is not None
-        self.asked = (due, question)
-        self.transport.write(question.request)
+        self.in_flight = (scheduled, request)
+        self.transport.write(request.data)
 
     def data_received(self, data: bytes) -> None:
         received = self.received = self.received + data
         end = received.find(b"\r\n\r\n")
-        if end < 0 or self.asked is None:
+        if end < 0 or self.in_flight is None:
             return
-        head = received[:end].lower()
-        at = head.find(b"content-length: ") + 16
-        length = int(head[at : head.find(b"\r", at) if b"\r" in head[at:] else None])
+        headers = received[:end].lower()
+        at = headers.find(b"content-length: ") + 16
+        length = int(headers[at : headers.find(b"\r", at) if b"\r" in headers[at:] else None])
         body = received[end + 4 :]
         if len(body) < length:
             return
-        due, question = self.asked
-        self.asked, self.received = None, b""
-        status = int(received[9:12])
-        self.load.answered(due, status, question, body)
-        if b"connection: close" in head:
+        scheduled, request = self.in_flight
+        self.in_flight, self.received = None, b""
+        self.load.on_response(scheduled, int(received[9:12]), request, body)
+        if b"connection: close" in headers:
             assert self.transport is not None
             self.transport.close()
         else:
-            self.load.idle[self.place].append(self)
+            self.load.idle[self.address].append(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.load.open.discard(self)
-        if self in self.load.idle[self.place]:
-            self.load.idle[self.place].remove(self)
-        if self.asked is not None:
-            self.load.failed("closed without an answer" if exc is None else type(exc).__name__, *self.asked)
-            self.asked = None
+        if self in self.load.idle[self.address]:
+            self.load.idle[self.address].remove(self)
+        if self.in_flight is not None:
+            reason = "closed without a response" if exc is None else type(exc).__name__
+            self.load.on_failure(reason, *self.in_flight)
+            self.in_flight = None
 
 
 class Load:
-    """Offers ``rate`` requests a second for ``seconds``, with random gaps (a Poisson process).
+    """Offers ``rate`` requests per second for ``seconds``, with random gaps (a Poisson process).
 
-    A request whose connection broke is sent again, as a balancer may: a forecast changes nothing.
-    ``places`` tells where to send the next request, and may change its mind. ``kept`` connections
-    are opened before the load begins, as a balancer keeps them; at most ``most`` are open, and what
-    is due when all are busy waits for one while its time runs.
+    A request whose connection broke is sent again, as a load balancer may do: a forecast changes
+    nothing. ``urls`` is called for each request and returns the services that may be used then.
+    ``kept`` connections are opened before the load begins, as a load balancer keeps them. At most
+    ``max_open`` are open; a request that is due while all are busy waits, and its latency counts.
     """
 
     def __init__(
         self,
-        places: Callable[[], Sequence[str]],
-        questions: Sequence[Question],
+        urls: Callable[[], Sequence[str]],
+        requests: Sequence[Request],
         rate: float,
         seconds: float,
         kept: int = 1000,
-        most: int = 1000,
+        max_open: int = 1000,
     ) -> None:
-        self.places = places
-        self.questions = questions
+        self.urls = urls
+        self.requests = requests
         self.rate = rate
         self.seconds = seconds
         self.kept = kept
-        self.most = most
-        self.idle: dict[tuple[str, int], deque[Connection]] = {}
+        self.max_open = max_open
+        self.idle: dict[Address, deque[Connection]] = {}
         self.open: set[Connection] = set()
         self.opening: set[asyncio.Task[None]] = set()
-        self.waiting: deque[tuple[float, Question]] = deque()
+        self.waiting: deque[tuple[float, Request]] = deque()
         self.outcome = Outcome(seconds=seconds)
         self.pending = 0
-        self.begin = 0.0
+        self.start = 0.0
 
     async def run(self) -> Outcome:
-        """Send all, wait for the last answers, close all."""
-        chance = random.Random(1)  # the same load in each run
+        """Send all requests, wait for the last responses, close all connections."""
+        rng = random.Random(1)  # the same schedule in each run
         for number in range(self.kept):
-            url = urlsplit(self.places()[number % len(self.places())])
-            await self.open_connection((str(url.hostname), int(url.port or 80)))
-        begin = self.begin = monotonic()
-        due = 0.0
-        while due < self.seconds:
-            now = monotonic() - begin
-            while due <= min(now, self.seconds):
-                self.waiting.append((begin + due, self.questions[self.outcome.offered % len(self.questions)]))
-                self.send()
+            await self.open_connection(self.address(number))
+        start = self.start = monotonic()
+        scheduled = 0.0
+        while scheduled < self.seconds:
+            elapsed = monotonic() - start
+            while scheduled <= min(elapsed, self.seconds):
+                request = self.requests[self.outcome.offered % len(self.requests)]
+                self.waiting.append((start + scheduled, request))
+                self.send_next()
                 self.outcome.offered += 1
-                due += chance.expovariate(self.rate)
+                scheduled += rng.expovariate(self.rate)
             await asyncio.sleep(TICK_SECONDS)
-        patience = monotonic() + LAST_ANSWER_SECONDS
-        while (self.pending or self.waiting) and monotonic() < patience:
-            self.send()
+        deadline = monotonic() + LAST_RESPONSE_SECONDS
+        while (self.pending or self.waiting) and monotonic() < deadline:
+            self.send_next()
             await asyncio.sleep(0.01)
         self.outcome.lost = self.pending + len(self.waiting)
         for task in self.opening:
             task.cancel()
         for connection in list(self.open):
-            connection.asked = None
+            connection.in_flight = None
             if connection.transport is not None:
                 connection.transport.close()
         await asyncio.sleep(0.05)
         return self.outcome
 
-    def send(self) -> None:
-        """What has waited longest, on an idle connection or a new one; later if there is neither."""
+    def address(self, number: int) -> Address:
+        """Host and port of the service that gets the request or connection with this number."""
+        urls = self.urls()
+        url = urlsplit(urls[number % len(urls)])
+        return str(url.hostname), int(url.port or 80)
+
+    def send_next(self) -> None:
+        """Send the request that has waited longest, if a connection is idle or may be opened."""
         if not self.waiting:
             return
-        places = self.places()
-        url = urlsplit(places[self.outcome.offered % len(places)])
-        place = (str(url.hostname), int(url.port or 80))
-        idle = self.idle.setdefault(place, deque())
+        address = self.address(self.outcome.offered)
+        idle = self.idle.setdefault(address, deque())
         while idle:
-            connection = idle.popleft()  # the one that has rested longest, before the server closes it
+            connection = idle.popleft()  # the longest idle one, before the server closes it
             if connection.transport is not None and not connection.transport.is_closing():
                 self.pending += 1
-                connection.ask(*self.waiting.popleft())
+                connection.send(*self.waiting.popleft())
                 return
-        if len(self.open) + len(self.opening) < self.most:
+        if len(self.open) + len(self.opening) < self.max_open:
             self.pending += 1
-            task = asyncio.create_task(self.connect(place, *self.waiting.popleft()))
+            task = asyncio.create_task(self.connect(address, *self.waiting.popleft()))
             self.opening.add(task)
             task.add_done_callback(self.opening.discard)
 
-    async def connect(self, place: tuple[str, int], due: float, question: Question) -> None:
-        """Open a connection for one request; it stays for others."""
+    async def connect(self, address: Address, scheduled: float, request: Request) -> None:
+        """Open a connection for one request; it is kept for later ones."""
         try:
-            connection = await self.open_connection(place)
+            connection = await self.open_connection(address)
         except OSError as error:
             await asyncio.sleep(RETRY_SECONDS)
-            self.failed(type(error).__name__, due, question)
+            self.on_failure(type(error).__name__, scheduled, request)
             return
-        self.idle[place].remove(connection)
-        connection.ask(due, question)
+        self.idle[address].remove(connection)
+        connection.send(scheduled, request)
 
-    async def open_connection(self, place: tuple[str, int]) -> Connection:
+    async def open_connection(self, address: Address) -> Connection:
         """A new connection, idle."""
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: Connection(self, place), *place)
+        _, connection = await loop.create_connection(lambda: Connection(self, address), *address)
         self.open.add(connection)
-        self.idle.setdefault(place, deque()).append(connection)
+        self.idle.setdefault(address, deque()).append(connection)
         return connection
 
-    def answered(self, due: float, status: int, question: Question, body: bytes) -> None:
-        """Note an answer."""
+    def on_response(self, scheduled: float, status: int, request: Request, body: bytes) -> None:
+        """Record a response."""
         self.pending -= 1
-        self.outcome.answers.append((due - self.begin, monotonic() - due, status))
-        if status == 200 and not question.right(body):
+        self.outcome.responses.append(Response(scheduled - self.start, monotonic() - scheduled, status))
+        if status == 200 and not request.accepts(body):
             self.outcome.wrong += 1
         if self.waiting:
-            asyncio.get_running_loop().call_soon(self.send)
+            asyncio.get_running_loop().call_soon(self.send_next)
 
-    def failed(self, why: str, due: float, question: Question) -> None:
-        """Send a request again that got no answer."""
+    def on_failure(self, reason: str, scheduled: float, request: Request) -> None:
+        """Put a request that got no response back at the head of the queue."""
         self.pending -= 1
-        self.outcome.retried[why] += 1
-        self.waiting.appendleft((due, question))
-        asyncio.get_running_loop().call_soon(self.send)
-
-
-def question(record: dict[str, Any], *classifiers: Classifier) -> Question:
-    """``POST /predict`` with a record; right is what any of the classifiers says of it alone."""
-    body = json.dumps(record).encode()
-    head = (
-        "POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    forecasts = [classifier.forecast([WeatherVariables(**record)])[0] for classifier in classifiers]
-    return Question(head.encode() + body, tuple(forecasts))
+        self.outcome.retried[reason] += 1
+        self.waiting.appendleft((scheduled, request))
+        asyncio.get_running_loop().call_soon(self.send_next)

@@ -1,16 +1,14 @@
-"""``make test-replicas``: three replicas behind HAProxy with the configuration that we ship.
+"""``make test-replicas``: three replicas behind HAProxy with the configuration in deploy/compose.
 
-Under Locust's load one replica is killed; then, under an open-loop load that compares each answer
-with those of the two model versions, all three are replaced by ones with the second version. A
-thread plays the container engine's ``restart: always``. One table is printed; ``--publish`` puts it
-into docs/deployment.md.
+Under Locust's load one replica is killed and started again. Then all three are replaced by replicas
+of a second model, under an open-loop load whose responses are compared with both models. The result
+is one table; ``--publish`` writes it to docs/deployment.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import pickle
@@ -20,16 +18,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 
 import uvloop
 
-from loadtest.chaos import published, status
-from loadtest.openloop import Load, Outcome, Question, question
+from loadtest.harness import status_of
+from loadtest.openloop import Load, Outcome
+from loadtest.requests import Request, committed_classifier, predict_request
 from loadtest.serving import PROJECT, Service, family_of, free_port, kill, running, stop, store
 from loadtest.stations import observation
+from loadtest.tables import markdown_table, publish
 from weather.importing.artifacts import read
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
@@ -37,26 +37,35 @@ from weather.model.classifier import Classifier
 LAME_DUCK_SECONDS = 5
 """As in the image."""
 
+BALANCER_SECONDS = 30
+"""Limit for HAProxy to see a ready replica, and to stop."""
+
+LOCUST_SECONDS = 25
 HEADER = (
-    "| scenario | load | faults | requests | failed for the client | wrong answers | capacity back after |\n"
-    "|---|---|---|---|---|---|---|"
+    "scenario",
+    "load",
+    "faults",
+    "requests",
+    "failed for the client",
+    "wrong answers",
+    "capacity back after",
 )
 
 
 @dataclass
-class Slot:
-    """A place behind the balancer, with the replica that is in it, if any."""
+class Replica:
+    """A service on a fixed port, started and stopped as a container engine would."""
 
     port: int
-    stack: contextlib.ExitStack
+    stack: ExitStack
     service: Service | None = None
 
-    def fill(self, home: Path) -> None:
-        """Start a replica; returns when it is ready."""
+    def start(self, home: Path) -> None:
+        """Start the service; returns when it is ready."""
         environment = {"WEATHER_LAME_DUCK_SECONDS": str(LAME_DUCK_SECONDS), "BENTOML_CONTAINERIZED": "true"}
         self.service = self.stack.enter_context(running(home, env=environment, port=self.port))
 
-    def empty(self) -> int:
+    def stop(self) -> int:
         """SIGTERM; the exit code."""
         assert self.service is not None
         return stop(self.service.process)
@@ -68,150 +77,149 @@ class Slot:
         self.service.process.wait()
 
 
-def second_version(folder: Path) -> Path:
-    """The committed scaler with a mean temperature 2 degC higher: another model, close to the first."""
+def second_scaler(folder: Path) -> Path:
+    """The committed scaler with a mean temperature 2 °C higher: another model, close to the first."""
     with (PROJECT / "artifacts" / "model-scaler.pkl").open("rb") as file:
-        scaler = pickle.load(file)  # noqa: S301  (our own)
+        scaler = pickle.load(file)  # noqa: S301  (our own file)
     scaler.mean_[0] += 2
     (folder / "scaler.pkl").write_bytes(pickle.dumps(scaler))
     return folder / "scaler.pkl"
 
 
-def classifier(scaler: Path, model: Path) -> Classifier:
-    """That of a pair, computed here."""
-    return Classifier(compile_pair(read(scaler, model)).model)
+@contextmanager
+def balancer(replicas: list[Replica], folder: Path) -> Iterator[str]:
+    """HAProxy with deploy/compose/haproxy.cfg in front of the replicas; its URL.
 
-
-@contextlib.contextmanager
-def balancer(slots: list[Slot], folder: Path) -> Iterator[str]:
-    """HAProxy with deploy/compose/haproxy.cfg before the slots; its URL."""
-    lines = [f"    server replica{n} 127.0.0.1:{slot.port}" for n, slot in enumerate(slots, 1)]
-    (folder / "replicas.cfg").write_text("\n".join(["backend rain", *lines, ""]))
+    Raises:
+        RuntimeError: HAProxy saw no ready replica within BALANCER_SECONDS.
+    """
+    servers = [f"    server replica{n} 127.0.0.1:{replica.port}" for n, replica in enumerate(replicas, 1)]
+    (folder / "replicas.cfg").write_text("\n".join(["backend rain", *servers, ""]))
     address = f"127.0.0.1:{free_port()}"
+    configuration = PROJECT / "deploy" / "compose" / "haproxy.cfg"
     process = subprocess.Popen(
-        [
-            "haproxy",
-            "-q",
-            "-f",
-            PROJECT / "deploy" / "compose" / "haproxy.cfg",
-            "-f",
-            folder / "replicas.cfg",
-        ],
+        ["haproxy", "-q", "-f", configuration, "-f", folder / "replicas.cfg"],
         env={**os.environ, "BALANCER_ADDRESS": address},
         stdout=subprocess.DEVNULL,
     )
     try:
-        for _ in range(300):
-            if status(f"http://{address}/readyz") == 200:
-                break
+        deadline = time.monotonic() + BALANCER_SECONDS
+        while status_of(f"http://{address}/readyz") != 200:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"HAProxy on {address} has no ready replica")
             time.sleep(0.1)
         yield f"http://{address}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(BALANCER_SECONDS)
 
 
-def killed(url: str, slot: Slot, home: Path, folder: Path) -> str:
-    """SIGKILL to one of three under Locust's load; a line of the table."""
+def kill_one(url: str, replica: Replica, home: Path, folder: Path) -> tuple[list[str], int]:
+    """SIGKILL to one of three under Locust's load; a row of the table, and the number of failures."""
     result = folder / "locust.json"
     locust = subprocess.Popen(
         [
-            *(
-                sys.executable,
-                "-m",
-                "locust",
-                "-f",
-                str(PROJECT / "loadtest" / "locustfile.py"),
-                "--headless",
-            ),
-            *("--host", url, "--users", "40", "--spawn-rate", "40", "--run-time", "25s"),
-            *("--only-summary", "--json-file", str(result.with_suffix(""))),
+            *(sys.executable, "-m", "locust", "-f", str(PROJECT / "loadtest" / "locustfile.py")),
+            *("--headless", "--host", url, "--users", "40", "--spawn-rate", "40"),
+            *("--run-time", f"{LOCUST_SECONDS}s", "--only-summary"),
+            *("--json-file", str(result.with_suffix(""))),
         ],
         cwd=PROJECT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    time.sleep(7)
-    slot.kill()
-    begin = time.monotonic()
-    engine = Thread(target=slot.fill, args=(home,))
-    engine.start()
-    engine.join()
-    back = time.monotonic() - begin
-    locust.wait(120)
+    try:
+        time.sleep(7)
+        replica.kill()
+        start = time.monotonic()
+        replica.start(home)
+        back = time.monotonic() - start
+        locust.wait(120)
+    finally:
+        locust.kill()
     entries = json.loads(result.read_text())
-    asked = sum(entry["num_requests"] for entry in entries)
-    refused = sum(entry["num_requests"] for entry in entries if entry["name"].endswith(", refused"))
-    failed = refused + sum(entry["num_failures"] for entry in entries)
-    return (
-        f"| SIGKILL to one of three | Locust, 40 users, {asked / 25:,.0f}/s | 1 SIGKILL "
-        f"| {asked:,} | {failed} | 0 | {back:.1f} s |"
-    )
+    sent = sum(entry["num_requests"] for entry in entries)
+    rejected = sum(entry["num_requests"] for entry in entries if entry["name"].endswith(", rejected"))
+    failed = rejected + sum(entry["num_failures"] for entry in entries)
+    load = f"Locust, 40 users, {sent / LOCUST_SECONDS:,.0f}/s"
+    row = ["SIGKILL to one of three", load, "1 SIGKILL", f"{sent:,}", str(failed), "0", f"{back:.1f} s"]
+    return row, failed
 
 
-async def rolled(url: str, slots: list[Slot], home: Path, asked: list[Question]) -> tuple[Outcome, list[int]]:
-    """Replace all replicas, one after another, under load; the load's outcome and the exit codes."""
+async def rolling_update(
+    url: str, replicas: list[Replica], home: Path, requests: list[Request]
+) -> tuple[Outcome, list[int]]:
+    """Replace all replicas one after another, under load; the outcome and the exit codes.
+
+    ``replicas`` are three that run and one that is not started.
+    """
     codes = []
-
-    async def roll() -> None:
-        for number in range(3):
-            await asyncio.to_thread(slots[(number + 3) % 4].fill, home)
-            await asyncio.sleep(2)  # until the balancer has had two good looks
-            codes.append(await asyncio.to_thread(slots[number].empty))
-
-    load = Load(lambda: [url], asked, 300, 70, kept=50, most=200)
-    running_load = asyncio.create_task(load.run())
+    load = Load(lambda: [url], requests, 300, 70, kept=50, max_open=200)
+    loading = asyncio.create_task(load.run())
     await asyncio.sleep(2)
-    await roll()
-    load.seconds = min(load.seconds, time.monotonic() - load.begin + 2)
-    outcome = await running_load
+    for number in range(3):
+        await asyncio.to_thread(replicas[(number + 3) % 4].start, home)
+        await asyncio.sleep(2)  # until the load balancer has made two successful health checks
+        codes.append(await asyncio.to_thread(replicas[number].stop))
+    load.seconds = min(load.seconds, time.monotonic() - load.start + 2)
+    outcome = await loading
     outcome.seconds = load.seconds
     return outcome, codes
 
 
+def failures(outcome: Outcome) -> int:
+    """Requests that did not get a forecast."""
+    return len(outcome.responses) - outcome.count(200) + outcome.lost
+
+
 def main() -> int:
-    """1 when a request failed or an answer was of neither version."""
+    """1 when a request failed or a response was of neither model."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.replicas", description=__doc__)
-    parser.add_argument("--publish", action="store_true", help="put the table into docs/deployment.md")
-    given = parser.parse_args()
+    parser.add_argument("--publish", action="store_true", help="write the table to docs/deployment.md")
+    arguments = parser.parse_args()
     if shutil.which("haproxy") is None:
         print("haproxy is not installed (Debian: apt-get install haproxy)", file=sys.stderr)
         return 2
     model = PROJECT / "artifacts" / "svc.onnx"
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        changed = second_version(folder)
-        first = classifier(PROJECT / "artifacts" / "model-scaler.pkl", model)
-        second = classifier(changed, model)
+        scaler = second_scaler(folder)
+        first, second = committed_classifier(), Classifier(compile_pair(read(scaler, model)).model)
         first_home = stack.enter_context(store())
-        second_home = stack.enter_context(store("--scaler", str(changed), "--model", str(model)))
+        second_home = stack.enter_context(store("--scaler", str(scaler), "--model", str(model)))
         records = [observation() for _ in range(300)]
-        slots = [Slot(free_port(), stack) for _ in range(4)]
-        for slot in slots[:3]:
-            slot.fill(first_home)
-        url = stack.enter_context(balancer(slots, folder))
-        lines = [HEADER, killed(url, slots[1], first_home, folder)]
-        either = [question(record, first, second) for record in records]
-        outcome, codes = uvloop.run(rolled(url, slots, second_home, either))
-        other = len(outcome.answers) - outcome.count(200) + outcome.lost
-        lines.append(
-            f"| rolling update of all three to a second model | open loop, 300/s, {outcome.seconds:.0f} s "
-            f"| 3 SIGTERM, exit codes {codes} | {outcome.offered:,} | {other} | {outcome.wrong} | – |"
-        )
-        after = uvloop.run(Load(lambda: [url], [question(r, second) for r in records], 100, 3, kept=10).run())
-        lines.append(
-            f"| after it, all of the second model | open loop, 100/s, 3 s | – | {after.offered:,} "
-            f"| {after.lost} | {after.wrong} | – |"
-        )
-        for slot in slots:
-            if slot.service is not None and slot.service.process.poll() is None:
-                slot.kill()
-    table = "\n".join(lines) + "\n"
+        replicas = [Replica(free_port(), stack) for _ in range(4)]
+        for replica in replicas[:3]:
+            replica.start(first_home)
+        url = stack.enter_context(balancer(replicas, folder))
+        row, failed = kill_one(url, replicas[1], first_home, folder)
+        either = [predict_request(record, first, second) for record in records]
+        update, codes = uvloop.run(rolling_update(url, replicas, second_home, either))
+        requests = [predict_request(record, second) for record in records]
+        after = uvloop.run(Load(lambda: [url], requests, 100, 3, kept=10).run())
+        for replica in replicas:
+            if replica.service is not None and replica.service.process.poll() is None:
+                replica.kill()
+    rows = [
+        row,
+        [
+            "rolling update of all three to a second model",
+            f"open loop, 300/s, {update.seconds:.0f} s",
+            f"3 SIGTERM, exit codes {codes}",
+            *(f"{update.offered:,}", str(failures(update)), str(update.wrong), "–"),
+        ],
+        [
+            "after it, all of the second model",
+            "open loop, 100/s, 3 s",
+            *("–", f"{after.offered:,}", str(failures(after)), str(after.wrong), "–"),
+        ],
+    ]
+    table = markdown_table(HEADER, rows)
     print(table)
-    if given.publish:
-        published(PROJECT / "docs" / "deployment.md", "make test-replicas", table)
-    failed = lines[1].split("|")[5].strip() != "0"
-    return int(failed or bool(other + outcome.wrong + after.wrong + after.lost) or codes != [0, 0, 0])
+    if arguments.publish:
+        publish(PROJECT / "docs" / "deployment.md", "make test-replicas", table)
+    failed += failures(update) + update.wrong + failures(after) + after.wrong
+    return int(bool(failed) or codes != [0, 0, 0])
 
 
 if __name__ == "__main__":

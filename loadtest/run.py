@@ -1,7 +1,7 @@
-"""Start a service (or take one), load it with Locust, stop it, pass on the verdict.
+"""Load a service with Locust: one that this command starts, or the one at --url.
 
-What is not listed below goes to Locust: class names (Station Front Bulk BadClient), ``--model other``,
-``--api-key KEY``, ``--thresholds FILE``, and its own options.
+Arguments that are not listed below are passed to Locust: class names (Station Front Bulk BadClient),
+``--model other``, ``--api-key KEY``, ``--thresholds FILE``, and Locust's own options.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ FOLDER = PROJECT / "loadtest"
 
 
 def main() -> int:
-    """Locust's exit code: not 0 when a threshold was missed."""
+    """Locust's exit code: 0 when all thresholds were met."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.run", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--url", help="load this service; without it one is started")
+    parser.add_argument("--url", help="load this service (default: start one)")
     parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--users", type=int, default=50, help="with a shape: at its peak")
-    parser.add_argument("--shape", choices=("steps", "spike", "soak"), help="without it: all users at once")
-    parser.add_argument("--workers", type=int, default=0, help="Locust processes beside the master")
+    parser.add_argument("--users", type=int, default=50, help="with --shape: the peak")
+    parser.add_argument("--shape", choices=("steps", "spike", "soak"), help="default: all users at once")
+    parser.add_argument("--workers", type=int, default=0, help="Locust worker processes besides the master")
     parser.add_argument(
         "--ui", action="store_true", help="Locust's page on http://127.0.0.1:8089, until Ctrl-C"
     )
@@ -32,25 +32,25 @@ def main() -> int:
         "--forecast-log",
         type=Path,
         metavar="FOLDER",
-        help="have the service that is started log all forecasts",
+        help="log all forecasts of the service that is started to this folder",
     )
-    given, more = parser.parse_known_args()
-    if given.url and given.forecast_log:
-        parser.error("--forecast-log is for a service that is started here, not for --url")
+    arguments, locust_arguments = parser.parse_known_args()
+    if arguments.url and arguments.forecast_log:
+        parser.error("--forecast-log can't be used with --url: it configures the service that is started")
 
     def run(url: str) -> int:
         reports = PROJECT / "reports" / time.strftime("loadtest-%Y%m%d-%H%M%S")
-        return load(url, given.seconds, given.users, *more, reports=reports, **chosen)
+        return load(url, arguments.seconds, arguments.users, *locust_arguments, reports=reports, **options)
 
-    chosen = {"shape": given.shape, "workers": given.workers, "ui": given.ui}
-    if given.url:
-        return run(given.url)
-    with store() as home, served(home, env=logging_to(given.forecast_log)) as url:
+    options = {"shape": arguments.shape, "workers": arguments.workers, "ui": arguments.ui}
+    if arguments.url:
+        return run(arguments.url)
+    with store() as home, served(home, env=logging_to(arguments.forecast_log)) as url:
         return run(url)
 
 
 def logging_to(folder: Path | None) -> dict[str, str]:
-    """Settings of a service that logs each forecast; none without a folder."""
+    """Environment variables of a service that logs every forecast to ``folder``; none without one."""
     if folder is None:
         return {}
     log_path = f"services.rain_forecast.monitoring.options.log_path={folder.resolve()}"
@@ -61,15 +61,16 @@ def load(
     url: str,
     seconds: int,
     users: int,
-    *more: str,
+    *locust_arguments: str,
     shape: str | None = None,
     workers: int = 0,
     ui: bool = False,
     reports: Path | None = None,
 ) -> int:
-    """Run Locust, bounded in time by ``seconds`` unless ``ui``; its exit code.
+    """Run Locust for ``seconds`` (with ``ui``: until Ctrl-C); its exit code.
 
-    ``more`` goes to Locust; ``reports`` is a folder for report.html and the CSV files.
+    ``locust_arguments`` are added to its command line; report.html and CSV files go to the folder
+    ``reports``.
     """
     files = [FOLDER / "locustfile.py", *([FOLDER / "shapes" / f"{shape}.py"] if shape else [])]
     locust = [sys.executable, "-m", "locust", "-f", ",".join(map(str, files))]
@@ -88,10 +89,10 @@ def load(
     join = [*locust, "--worker", "--master-host", "127.0.0.1", "--master-port", port]
     helpers = [subprocess.Popen(join, cwd=PROJECT) for _ in range(workers)]
     try:
-        with subprocess.Popen([*command, *more], cwd=PROJECT) as process:
+        with subprocess.Popen([*command, *locust_arguments], cwd=PROJECT) as process:
             try:
                 return process.wait()
-            except KeyboardInterrupt:  # Locust had it too, and ends in its own time
+            except KeyboardInterrupt:  # Locust received it too, and stops by itself
                 return process.wait()
     finally:
         for helper in helpers:

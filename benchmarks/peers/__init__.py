@@ -1,1 +1,1 @@
-"""What else one could have written, each in its best configuration."""
+"""Other implementations of the same service, each in its best configuration."""

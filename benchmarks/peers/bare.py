@@ -1,4 +1,4 @@
-"""The limit: uvicorn with a constant answer and nothing else."""
+"""The upper limit: an ASGI application that sends a constant response."""
 
 from starlette.types import Receive, Scope, Send
 
@@ -7,7 +7,7 @@ HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(B
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read the body, answer."""
+    """Read the body, send the response."""
     if scope["type"] == "http":
         await receive()
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})

@@ -1,4 +1,4 @@
-"""BentoML as its first tutorial has it: a sync method with a parameter a field."""
+"""BentoML as in its first tutorial: a synchronous method with one parameter per field."""
 
 from typing import Any
 

@@ -1,5 +1,6 @@
-"""BentoML's documented way to single records with batching: a wrapper service before a batching
-one, each in a process of its own. With the tunings that need no subclass.
+"""BentoML's documented way to batch single records: a wrapper service in front of a batching service.
+
+Each runs in a process of its own, with the optimisations that need no subclass.
 """
 
 import bentoml
@@ -25,7 +26,7 @@ class Batching:
 
     @bentoml.api(batchable=True, max_batch_size=256, max_latency_ms=1000)  # type: ignore[untyped-decorator]
     async def classify(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Rows in, rain and probability out."""
+        """Decisions and probabilities of scaled rows, as columns."""
         rain, probability = self.classifier(np.asarray(rows, np.float32))
         assert probability is not None
         return np.stack([rain.astype(np.float32), probability], axis=1)
@@ -33,7 +34,7 @@ class Batching:
 
 @bentoml.service(name="wrapper", **TUNED)  # type: ignore[arg-type]
 class Wrapper:
-    """The typed single record."""
+    """The typed single record; its row goes to the batching service."""
 
     batching = bentoml.depends(Batching)
 

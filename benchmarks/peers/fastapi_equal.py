@@ -1,5 +1,6 @@
-"""FastAPI with what our service has besides batching: Prometheus metrics, the typed contract in
-its OpenAPI document, the error shape.
+"""FastAPI with our service's features besides batching.
+
+That is: Prometheus metrics, the typed contract in the OpenAPI document, the standard error body.
 """
 
 from fastapi import FastAPI
@@ -18,12 +19,12 @@ Instrumentator(should_instrument_requests_inprogress=True).instrument(app).expos
 
 @app.exception_handler(RequestValidationError)
 async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
-    """The one error shape."""
+    """The standard error body."""
     detail = [{"loc": e["loc"], "msg": e["msg"], "type": e["type"]} for e in error.errors()]
     return JSONResponse({"error": detail[0]["msg"], "detail": detail}, 400)
 
 
 @app.post("/predict")
 async def predict(observation: WeatherVariables) -> Forecast:
-    """As FastAPI's documentation has it."""
+    """As in FastAPI's documentation."""
     return classifier.forecast([observation])[0]

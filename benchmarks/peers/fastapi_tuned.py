@@ -1,5 +1,6 @@
-"""Hand-tuned FastAPI: async, the compiled graph, pydantic's own JSON, frozen heap; no batching,
-no metrics, no error shape.
+"""Hand-tuned FastAPI: async, the compiled graph, pydantic's own JSON parser, a frozen heap.
+
+It has no batching, no metrics and no standard error body.
 """
 
 from fastapi import FastAPI, Request, Response
@@ -13,7 +14,7 @@ app = FastAPI()
 
 @app.post("/predict")
 async def predict(request: Request) -> Response:
-    """Parse, classify, answer, past FastAPI's own (slower) parsing and serialising."""
+    """Parse, classify and respond without FastAPI's own, slower, parsing and serialisation."""
     observation = WeatherVariables.model_validate_json(await request.body())
     forecast = classifier.forecast([observation])[0]
     return Response(forecast.model_dump_json(), media_type="application/json")

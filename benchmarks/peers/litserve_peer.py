@@ -1,4 +1,4 @@
-"""LitServe with batching: python -m benchmarks.peers.litserve_peer PORT."""
+"""LitServe with batching; ``python -m benchmarks.peers.litserve_peer PORT``."""
 
 import sys
 from typing import Any

@@ -1,4 +1,4 @@
-"""The committed model as the peers use it."""
+"""The committed model, for the peers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ARTIFACTS = Path(__file__).parent.parent.parent / "artifacts"
 
 
 def compiled_classifier() -> Classifier:
-    """The compiled graph, the same that our service runs, with the heap frozen behind it."""
+    """The compiled graph that our service runs; the heap is frozen after it is loaded."""
     classifier = Classifier(compile_pair(read(ARTIFACTS / SCALER_FILE, ARTIFACTS / MODEL_FILE)).model)
     gc.collect()
     gc.freeze()

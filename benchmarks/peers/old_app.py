@@ -1,5 +1,7 @@
-"""The system that we replace, as it behaves: a shared scaler that each request fits to itself, a
-sync endpoint in a thread pool, ONNX Runtime's SVMClassifier.
+"""The FastAPI system that this service replaces.
+
+Each request fits the shared scaler to its own row, in a synchronous endpoint that runs in a thread
+pool. The classifier is ONNX Runtime's SVMClassifier.
 """
 
 import pickle
@@ -33,7 +35,7 @@ label_name = sess.get_outputs()[0].name
 
 @app.post("/predict")
 def predict(variables: Variables) -> dict[str, str]:
-    """Defects 1 and 2 of the old system are in the next two lines."""
+    """Two defects: ``fit_transform`` turns any row into zeros, and threads share the scaler."""
     x = np.array(list(variables.model_dump().values()))
     x = scaler.fit_transform(x.reshape(1, 7))
     label = sess.run([label_name], {input_name: x.astype(np.float32)})[0]

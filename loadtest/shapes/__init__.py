@@ -1,6 +1,6 @@
-"""Load shapes, one a file, because Locust takes the first that it finds: ``-f locustfile.py,shapes/X.py``.
+"""Load shapes, one per file: Locust uses the first that it finds in ``-f locustfile.py,shapes/X.py``.
 
-``--users`` is the peak and ``--run-time`` the length of each.
+``--users`` is the peak, ``--run-time`` the duration.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from locust import LoadTestShape
 
 
 class Shape(LoadTestShape):
-    """A course of users over the share of the run time that has passed."""
+    """The number of users as a function of the elapsed share of the run time."""
 
     abstract = True
     use_common_options = True
 
-    def share(self, passed: float) -> float:
-        """Of the peak's users, 0 to 1, when ``passed`` (0 to 1) of the time has."""
+    def share(self, elapsed: float) -> float:
+        """The share of the peak's users, 0 to 1, at ``elapsed`` (0 to 1) of the run time."""
         raise NotImplementedError
 
     def tick(self) -> tuple[int, float] | None:
-        """Users and how many start a second; None ends the run."""
+        """The number of users, and how many may start per second; None ends the run."""
         assert self.runner is not None
         options = self.runner.environment.parsed_options
         assert options is not None
         peak, seconds = options.num_users or 50, options.run_time or 60
-        passed = self.get_run_time() / seconds  # type: ignore[no-untyped-call]
-        return None if passed >= 1 else (max(1, round(peak * self.share(passed))), float(peak))
+        elapsed = self.get_run_time() / seconds  # type: ignore[no-untyped-call]
+        return None if elapsed >= 1 else (max(1, round(peak * self.share(elapsed))), float(peak))

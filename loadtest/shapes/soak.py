@@ -1,4 +1,4 @@
-"""Up slowly and stay: for hours, to see what grows."""
+"""A slow ramp, then constant load for hours, to find what grows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from loadtest.shapes import Shape
 
 
 class Soak(Shape):
-    """Up over the first tenth of the time, then level."""
+    """A ramp over the first tenth of the time, then the peak."""
 
-    def share(self, passed: float) -> float:
-        return min(1.0, passed * 10)
+    def share(self, elapsed: float) -> float:
+        return min(1.0, elapsed * 10)

@@ -1,4 +1,4 @@
-"""Calm, all at once, calm again: whether the service comes back."""
+"""Low load, a spike, low load: whether the service recovers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from loadtest.shapes import Shape
 
 
 class Spike(Shape):
-    """All users in the middle fifth, before and after it a tenth of them."""
+    """All users in the middle fifth of the time, a tenth of them before and after."""
 
-    def share(self, passed: float) -> float:
-        return 1.0 if 0.4 <= passed < 0.6 else 0.1
+    def share(self, elapsed: float) -> float:
+        return 1.0 if 0.4 <= elapsed < 0.6 else 0.1

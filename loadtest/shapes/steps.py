@@ -1,4 +1,4 @@
-"""Ten equal steps up: where the latency bends upwards is the knee."""
+"""Ten equal steps; the knee is where latency starts to rise steeply."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from loadtest.shapes import Shape
 
 
 class Steps(Shape):
-    """A tenth of the users more in each tenth of the time."""
+    """One more tenth of the users in each tenth of the time."""
 
-    def share(self, passed: float) -> float:
-        return (int(passed * 10) + 1) / 10
+    def share(self, elapsed: float) -> float:
+        return (int(elapsed * 10) + 1) / 10

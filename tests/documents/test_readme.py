@@ -36,7 +36,7 @@ def test_every_file_that_is_named_exists_and_every_target_too() -> None:
 def test_the_operations_document_has_the_limits() -> None:
     operations = (PROJECT / "docs" / "operations.md").read_text()
     for path, endpoint in ENDPOINTS.items():
-        assert f"| `POST {path}` in flight, a worker | {endpoint.max_in_flight} |" in operations
+        assert f"| `POST {path}` in flight, per worker | {endpoint.max_in_flight} |" in operations
     assert f"{MAX_ROWS:,}" in operations
     assert f"{MAX_HEADER_BYTES // 1024} KiB" in operations
     assert f"{MAX_BUFFERED_BYTES // 2**20} MiB" in operations

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from loadtest.chaos import worker
+from loadtest.harness import worker
 from loadtest.serving import PROJECT, running
 from tests.conftest import EXAMPLE
 

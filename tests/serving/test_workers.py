@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from loadtest.chaos import worker
+from loadtest.harness import worker
 from loadtest.serving import Service, running
 from tests.conftest import EXAMPLE
 from weather.serving.workers import is_running_worker

@@ -1,5 +1,7 @@
-"""MLServer's custom runtime. Its environment lacks our dependencies, so it runs a compiled graph
-that benchmarks/run.py has written beside the settings.
+"""A custom runtime for MLServer.
+
+MLServer's environment does not have our dependencies, so it loads the compiled graph from a file
+that benchmarks/run.py has written.
 """
 
 import os
@@ -12,7 +14,7 @@ from mlserver.types import InferenceRequest, InferenceResponse
 
 
 class Rain(MLModel):
-    """V2 inference protocol; shapes and types are checked by it, ranges are not."""
+    """The V2 inference protocol checks shapes and types, but no ranges."""
 
     async def load(self) -> bool:
         options = onnxruntime.SessionOptions()

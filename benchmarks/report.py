@@ -1,0 +1,79 @@
+"""The report of ``make bench``: tables and the picture, from the figures of each server."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib as mpl
+
+from benchmarks.servers import OURS, TUNED
+from loadtest.tables import markdown_table
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+Figures = Mapping[str, Mapping[str, float]]
+"""For each server the figures that ``benchmarks.run.measure`` returns."""
+
+HEADER = (
+    "server, one core",
+    "rps at 32",
+    "× tuned FastAPI",
+    "p50 / p99 at 32 (ms)",
+    "p50 / p99 at 1 (ms)",
+    "CPU s / 1,000",
+    "failed",
+    "MB",
+    "ready after (s)",
+)
+
+
+def conditions(rounds: int, seconds: int) -> str:
+    """A sentence about the machine and the measurement."""
+    models = [
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return (
+        f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}; server on one core, `wrk -t1` on another; "
+        f"medians of {rounds} interleaved rounds of {seconds} s."
+    )
+
+
+def table(medians: Figures) -> str:
+    """A row per server, with its throughput relative to hand-tuned FastAPI's."""
+    base = medians.get(TUNED, next(iter(medians.values())))["rps"]
+    rows = [
+        [
+            f"**{name}**" if name == OURS else name,
+            f"{m['rps']:,.0f}",
+            f"{m['rps'] / base:.2f}",
+            f"{m['p50_32']:.2f} / {m['p99_32']:.2f}",
+            f"{m['p50_1']:.2f} / {m['p99_1']:.2f}",
+            f"{m['cpu_per_1000']:.3f}",
+            f"{m['failed']:.0f}",
+            f"{m['megabytes']:.0f}",
+            f"{m['start_seconds']:.1f}",
+        ]
+        for name, m in medians.items()
+    ]
+    return markdown_table(HEADER, rows)
+
+
+def draw(medians: Figures, path: Path) -> None:
+    """Bars of the requests per second at 32 connections."""
+    # The bare server would dwarf the rest; it is in the table.
+    shown = {name: m["rps"] for name, m in medians.items() if not name.startswith("bare")}
+    figure, axes = plt.subplots(figsize=(8, 0.36 * len(shown) + 1))
+    colours = ["tab:blue" if n == OURS else "tab:cyan" if n.startswith("…") else "0.6" for n in shown]
+    axes.barh(list(shown), list(shown.values()), color=colours)
+    axes.invert_yaxis()
+    axes.set(xlabel="requests per second at 32 connections, one core", title="make bench")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

@@ -1,0 +1,26 @@
+"""Markdown tables, and their place in a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table without padding; the cells are text and hold no ``|``."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def publish(document: Path, command: str, text: str) -> None:
+    """Replace what stands between ``<!-- command -->`` and ``<!-- end of command -->``.
+
+    Raises:
+        ValueError: the document does not have each of the two marks exactly once.
+    """
+    start, end = f"<!-- {command} -->\n", f"<!-- end of {command} -->"
+    content = document.read_text()
+    if content.count(start) != 1 or content.count(end) != 1:
+        raise ValueError(f"{document} must have the marks of {command!r} exactly once")
+    before, _, rest = content.partition(start)
+    document.write_text(f"{before}{start}{text.rstrip()}\n{end}{rest.partition(end)[2]}")
