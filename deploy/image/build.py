@@ -11,14 +11,14 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
 
 import bentoml
 
+from weather.contract.version import VERSION
+
 PROJECT = Path(__file__).resolve().parents[2]
 ENGINES = ("docker", "podman", "buildah")
-VERSION: str = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def find_engine() -> str | None:

@@ -16,11 +16,12 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.image.build import PROJECT, VERSION, find_engine
+from deploy.image.build import PROJECT, find_engine
 from deploy.image.container import Container, output, started
 from loadtest.serving import served
 from loadtest.stations import observation
 from weather.contract.variables import EXAMPLE
+from weather.contract.version import VERSION
 
 IMAGE = "rain-forecast:test"
 MOST_BYTES = 450e6
