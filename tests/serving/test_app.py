@@ -12,6 +12,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from _bentoml_impl.server.app import ServiceAppFactory
 
@@ -19,7 +20,7 @@ from loadtest.serving import PROJECT
 from tests.conftest import EXAMPLE
 
 PROGRAM = """
-import json, sys
+import gc, json, sys
 from starlette.testclient import TestClient
 from service import RainForecast
 from bentoml._internal.configuration.containers import BentoMLContainer
@@ -28,18 +29,19 @@ app = RainForecast.to_asgi()
 with TestClient(app) as client:
     assert client.post("/predict", json=example).status_code == 200
     names = [m.cls.__name__ for m in app.user_middleware]
+    frozen = gc.get_freeze_count()
 provider = BentoMLContainer.tracer_provider.get()
 processor, = provider._active_span_processor._span_processors or [None]
 spans = []
 if processor is not None:
     provider.force_flush()
     spans = [s.name for s in processor.span_exporter.get_finished_spans()]
-print(json.dumps({"middlewares": names, "spans": spans}))
+print(json.dumps({"middlewares": names, "spans": spans, "frozen": frozen}))
 """
 
 
-def run_app(home: Path, options: str = "") -> dict[str, list[str]]:
-    """Serve one request in a process of its own; the app's middlewares and the spans that were exported."""
+def run_app(home: Path, options: str = "") -> dict[str, Any]:
+    """Serve one request in a new process: the app's middlewares, exported spans, number of frozen objects."""
     environment = {**os.environ, "BENTOML_HOME": str(home), "BENTOML_CONFIG_OPTIONS": options}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(EXAMPLE)],
@@ -51,7 +53,7 @@ def run_app(home: Path, options: str = "") -> dict[str, list[str]]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    result: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
@@ -70,8 +72,10 @@ def test_the_factory_has_the_overridden_methods() -> None:
     assert isinstance(ServiceAppFactory.middlewares, property)
 
 
-def test_middlewares_and_their_order(bentoml_home: Path) -> None:
-    assert run_app(bentoml_home)["middlewares"] == [
+def test_the_app_has_our_middlewares_in_order_and_the_heap_is_frozen(bentoml_home: Path) -> None:
+    result = run_app(bentoml_home)
+    assert result["frozen"] > 100_000, "objects made by imports and start-up, BentoML's above all"
+    assert result["middlewares"] == [
         "RequestId",
         "make_traffic_metrics",
         "Deadline",

@@ -17,6 +17,7 @@ from weather.contract.variables import FEATURES, MAX_ROWS
 from weather.http.limits import MAX_FAULTS
 from weather.model.classifier import Classifier
 from weather.serving import bulk
+from weather.serving.configuration import MAX_BATCH_SIZE
 
 CSV = {"Content-Type": "text/csv"}
 
@@ -100,6 +101,18 @@ def test_the_list_of_faults_is_limited(client: httpx.Client) -> None:
     assert len(faults) == MAX_FAULTS
 
 
+@pytest.mark.parametrize("media_type", ["application/json", "text/csv"])
+def test_the_response_to_the_worst_body_is_small(client: httpx.Client, media_type: str) -> None:
+    """Thousands of faults must not cost the service more than a bulk response does."""
+    bodies = {
+        "application/json": json.dumps({"observations": [{"x" * 64: 1}] * MAX_ROWS}),
+        "text/csv": as_csv([dict.fromkeys(FEATURES, 1e9)] * MAX_ROWS),
+    }
+    answer = client.post("/predict_batch", content=bodies[media_type], headers={"Content-Type": media_type})
+    assert len(rejected(answer)) == 100, "as README.md says"
+    assert len(answer.content) < 32 * 1024
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -142,8 +155,8 @@ def test_csv_is_accepted_by_predict_batch_only(client: httpx.Client) -> None:
     assert answer.status_code == 415
 
 
-def test_other_work_gets_its_turn_between_chunks(classifier: Classifier) -> None:
-    """Counts turns, not time: while 6,400 rows are classified, another task runs 100 times."""
+def test_other_requests_get_their_turn_while_a_bulk_request_is_computed(classifier: Classifier) -> None:
+    """Counts turns, not time: no more rows are computed in between than in a batch of single requests."""
     rows = np.tile(np.array([[EXAMPLE[n] for n in FEATURES]]), (6400, 1))
 
     async def turns() -> int:
@@ -155,4 +168,4 @@ def test_other_work_gets_its_turn_between_chunks(classifier: Classifier) -> None
         assert len((await work).decisions) == 6400
         return count
 
-    assert asyncio.run(turns()) >= 6400 // bulk.CHUNK
+    assert asyncio.run(turns()) >= 6400 // MAX_BATCH_SIZE
