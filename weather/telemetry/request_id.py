@@ -61,7 +61,7 @@ class RequestId:
 def add_request_id(record: logging.LogRecord) -> bool:
     """A logging filter, after BentoML's: the id as a field, and at the end of its text lines."""
     request = current.get()
-    vars(record)["request_id"] = request
+    vars(record)["request_id"] = request or None
     if request and hasattr(record, "trace_msg"):
         record.trace_msg += f" (request={request})"
     return True
