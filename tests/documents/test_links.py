@@ -17,6 +17,7 @@ OTHERS = {".git", ".venv", ".venv-benchmarks", ".venv-mlserver", "reports", "res
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"\]\(<?([^)\s>]+)>?\)")
+NAMED_FILE = re.compile(r"`((?:weather|tests|loadtest|benchmarks|deploy|requirements|artifacts)/[\w./-]+)`")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
@@ -53,6 +54,12 @@ def test_every_link_and_anchor_leads_somewhere(document: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in set(anchors(target)), link
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_file_that_is_named_exists(document: Path) -> None:
+    for path in re.findall(NAMED_FILE, FENCE.sub("", document.read_text())):
+        assert (PROJECT / path).exists(), path
 
 
 def test_the_README_leads_to_the_index_the_clients_and_the_tutorial() -> None:  # noqa: N802

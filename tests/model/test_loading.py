@@ -17,8 +17,8 @@ import yaml
 from loadtest.serving import served
 from tests.conftest import EXAMPLE, SCALER, run_cli
 from weather.contract import names
+from weather.contract.manifest import Manifest
 from weather.contract.variables import LABELS, WeatherVariables
-from weather.importing.artifacts import Manifest
 from weather.model.classifier import Classifier, golden_faults
 from weather.model.loading import NotServable, load
 

@@ -19,7 +19,7 @@ from loadtest.serving import served
 from tests.conftest import EXAMPLE
 from weather.http.deadline import Deadline
 from weather.http.problems import unexpected_problem
-from weather.telemetry.json_logs import JsonFormatter
+from weather.telemetry.json_logs import json_formatter
 from weather.telemetry.request_id import RequestId
 
 ACCESS = {"BENTOML_CONFIG_OPTIONS": "services.rain_forecast.logging.access.enabled=true"}
@@ -95,7 +95,7 @@ def test_a_traceback_is_a_field_of_one_line() -> None:
     except RuntimeError as error:
         kind = (type(error), error, error.__traceback__)
     record = logging.LogRecord("weather", logging.ERROR, __file__, 1, "failed: %s", ("why",), kind)
-    line = JsonFormatter().format(record)
+    line = json_formatter().format(record)
     assert "\n" not in line
     found = json.loads(line)
     assert found["message"] == "failed: why"

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from datetime import UTC, datetime
+
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
 
 from weather.telemetry.request_id import add_request_id
 
 LOGGERS = ("", "bentoml", "uvicorn.error", "circus")
 """The loggers that BentoML gives handlers, except the monitor's, which writes data."""
 
+TEXT_ATTRIBUTES = ("levelname_bracketed", "component", "service_name", "trace_msg", "color_message")
+"""Attributes that BentoML and uvicorn add to records for their text formats."""
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object per line; a traceback is a field with escaped line breaks."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The line for a record."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-            "request_id": getattr(record, "request_id", "") or None,
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+def json_formatter() -> JsonFormatter:
+    """One JSON object per line; a traceback is a field, and so is what a log call passes as ``extra``."""
+    return JsonFormatter(
+        ["levelname", "name", "message", "request_id"],
+        rename_fields={"levelname": "level", "name": "logger", "exc_info": "exception"},
+        reserved_attrs=[*RESERVED_ATTRS, *TEXT_ATTRIBUTES],
+        timestamp="time",
+        json_ensure_ascii=False,
+    )
 
 
 def configure(log_format: str) -> None:
@@ -39,4 +37,4 @@ def configure(log_format: str) -> None:
             if add_request_id not in handler.filters:
                 handler.addFilter(add_request_id)
             if log_format == "json":
-                handler.setFormatter(JsonFormatter())
+                handler.setFormatter(json_formatter())

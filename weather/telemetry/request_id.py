@@ -62,7 +62,7 @@ class RequestId:
 def add_request_id(record: logging.LogRecord) -> bool:
     """A logging filter, after BentoML's: adds the id as a field and at the end of its text lines."""
     request_id = current.get()
-    vars(record)["request_id"] = request_id
+    vars(record)["request_id"] = request_id or None
     if request_id and hasattr(record, "trace_msg"):
         record.trace_msg += f" (request={request_id})"
     return True
