@@ -21,8 +21,8 @@ from urllib.request import urlopen
 import psutil
 
 PROJECT = Path(__file__).parent.parent
-START_SECONDS = 90
-STOP_SECONDS = 30
+START_SECONDS = 180
+STOP_SECONDS = 60
 
 
 def free_port() -> int:
@@ -146,7 +146,7 @@ def _await(url: str, process: subprocess.Popen[bytes], trust: ssl.SSLContext | N
         if process.poll() is not None:
             raise RuntimeError(f"bentoml serve ended with exit code {process.returncode}")
         try:
-            with urlopen(url, timeout=1, context=trust):
+            with urlopen(url, timeout=START_SECONDS, context=trust):
                 return
         except (URLError, OSError):
             time.sleep(0.1)

@@ -17,6 +17,7 @@ from requests.adapters import HTTPAdapter
 from loadtest.serving import PROJECT
 from tests.conftest import EXAMPLE
 from tests.documents.runner import Document
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_more_bulk_clients_than_places_are_all_answered_after_waiting(
     def by_requests() -> pd.DataFrame:
         with requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=clients["retry"]))
-            answer = session.post(f"{url}/predict_batch", data=body, headers=csv, timeout=15)
+            answer = session.post(f"{url}/predict_batch", data=body, headers=csv, timeout=PATIENCE)
             answer.raise_for_status()
             return pd.read_csv(io.StringIO(answer.text))
 
