@@ -25,7 +25,7 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 from loadtest.serving import PROJECT, served
 from tests import old_system
 from tests.fixtures import pair
-from tests.processes import started
+from tests.processes import kill_all, started
 from tests.waiting import PATIENCE
 from weather.contract.manifest import Manifest
 from weather.contract.variables import EXAMPLE as EXAMPLE
@@ -78,6 +78,13 @@ def run_cli(
     ) as process:
         output, errors = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_runs_on() -> Iterator[None]:
+    """In the end of all tests nothing is left of what they started."""
+    yield
+    assert kill_all() == []
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from loadtest.serving import served
 from tests.conftest import EXAMPLE
 from tests.fixtures import pair
 from tests.waiting import until
+from weather.telemetry import buffer
 
 HOT = {**EXAMPLE, "temp_c": 50.0}
 
