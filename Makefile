@@ -14,7 +14,11 @@ HORIZON ?= 4
 
 BIN := $(VENV)/bin
 
-.PHONY: help serve key picture test check train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
+# More processes than cores, since a test that waits for a service uses none. Tests that share a service of a
+# special configuration go to one process (tests/conftest.py).
+PARALLEL ?= -n 4 --dist loadgroup
+
+.PHONY: help serve key picture test test-all check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,14 +51,23 @@ key: $(VENV)/import ## make an API key for NAME=…
 picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
 	$(BIN)/python -m tests.pages.picture
 
-test: $(VENV)/development ## run every test (ARGS=… for pytest)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/development ## run all tests but the slow ones, 2 minutes (ARGS=… for pytest)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
+
+test-all: $(VENV)/development ## run every test, and say which lines of the program they reach
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PARALLEL) $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 check: $(VENV)/development ## ruff, mypy --strict and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+hooks: $(VENV)/development ## run the same checks before each commit, on what it changes
+	$(BIN)/pre-commit install
 
 train: $(VENV)/training ## train on DATA=FILE.csv (default: New York, 2013) and write artifacts/
 	$(BIN)/python train_import.py train --horizon $(HORIZON) $(if $(DATA),--data $(DATA))
@@ -109,10 +122,11 @@ fuzz: $(VENV)/development ## 20,000 requests made from the OpenAPI document, 6 m
 bench: .venv-benchmarks/installed .venv-mlserver/installed ## measure this service beside its peers, 15 minutes (ARGS=--help)
 	.venv-benchmarks/bin/python -m benchmarks.run $(ARGS)
 
-COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--custom-compile-command "make lock" --no-emit-package rain-forecast
+# What is pinned stays pinned, so the result depends on pyproject.toml and the lock files alone.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" --no-emit-package rain-forecast $(UPGRADE)
 
-lock: ## pin requirements/*.lock anew from pyproject.toml (names, versions and hashes only; needs uv)
+lock: $(VENV)/development ## add and remove pins in requirements/*.lock as pyproject.toml asks (UPGRADE=--upgrade, or "--upgrade-package NAME")
 	$(COMPILE) pyproject.toml -o requirements/serving.lock
 	for set in import training development benchmarks; do \
 	  $(COMPILE) pyproject.toml --extra $$set -c requirements/serving.lock -o requirements/$$set.lock; \
@@ -120,4 +134,4 @@ lock: ## pin requirements/*.lock anew from pyproject.toml (names, versions and h
 	$(COMPILE) --group mlserver -o requirements/mlserver.lock
 
 clean: ## remove .venv and what builds and tests left
-	rm -rf $(VENV) .venv-benchmarks .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-benchmarks .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -14,15 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import psutil
 
 PROJECT = Path(__file__).parent.parent
-START_SECONDS = 90
-STOP_SECONDS = 30
+START_SECONDS = 180
+STOP_SECONDS = 60
 
 
 def free_port() -> int:
@@ -99,7 +99,14 @@ def running(
         process = subprocess.Popen(
             [sys.executable, "-m", "bentoml", "serve", what, *address, *flags],
             cwd=cwd,
-            env={**os.environ, "BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "True", **(env or {})},
+            # TMPDIR: a service that is killed leaves its sockets and batches there.
+            env={
+                **os.environ,
+                "BENTOML_HOME": home,
+                "TMPDIR": home,
+                "BENTOML_DO_NOT_TRACK": "True",
+                **(env or {}),
+            },
             stdout=log or subprocess.DEVNULL,
             stderr=subprocess.STDOUT if log else subprocess.DEVNULL,
             start_new_session=True,
@@ -124,7 +131,7 @@ def stop(process: subprocess.Popen[bytes]) -> int:
         process.wait()
 
 
-def family_of(process: subprocess.Popen[Any]) -> list[psutil.Process]:
+def family_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """A service's processes: workers have sessions of their own, and would outlive it."""
     try:
         supervisor = psutil.Process(process.pid)
@@ -146,7 +153,7 @@ def _await(url: str, process: subprocess.Popen[bytes], trust: ssl.SSLContext | N
         if process.poll() is not None:
             raise RuntimeError(f"bentoml serve ended with exit code {process.returncode}")
         try:
-            with urlopen(url, timeout=1, context=trust):
+            with urlopen(url, timeout=START_SECONDS, context=trust):
                 return
         except (URLError, OSError):
             time.sleep(0.1)

@@ -8,6 +8,7 @@ carry the marker ``committed_model``.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import shutil
 import subprocess
@@ -24,7 +25,8 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 from loadtest.serving import PROJECT, served
 from tests import old_system
 from tests.fixtures import pair
-from tests.processes import started
+from tests.processes import kill_all, started
+from tests.waiting import PATIENCE
 from weather.contract.manifest import Manifest
 from weather.contract.variables import EXAMPLE as EXAMPLE
 from weather.importing.artifacts import Artifacts, read
@@ -32,6 +34,10 @@ from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
 
 Import = Callable[..., Path]
+
+# httpx gives up after 5 s where it is told nothing else.
+for limit in ("connect", "read", "write", "pool"):
+    setattr(inspect.signature(httpx.get).parameters["timeout"].default, limit, PATIENCE)
 
 OF_THE_COMMITTED_MODEL = (
     "This test is about the model in artifacts/ as it was committed, and the figures that the documents "
@@ -62,7 +68,7 @@ def pytest_runtest_makereport(
 
 
 def run_cli(
-    *arguments: str | Path, home: Path | None = None, cwd: Path = PROJECT, seconds: float = 300
+    *arguments: str | Path, home: Path | None = None, cwd: Path = PROJECT, seconds: float = 5 * PATIENCE
 ) -> subprocess.CompletedProcess[str]:
     """``python train_import.py ARGUMENTS`` as a user runs it; nothing of it outlives the call."""
     environment = {**os.environ, "BENTOML_HOME": str(home)} if home else dict(os.environ)
@@ -72,6 +78,13 @@ def run_cli(
     ) as process:
         output, errors = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_runs_on() -> Iterator[None]:
+    """In the end of all tests nothing is left of what they started."""
+    yield
+    assert kill_all() == []
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +147,7 @@ def url(bentoml_home: Path) -> Iterator[str]:
 
 @pytest.fixture
 def client(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=30) as session:
+    with httpx.Client(base_url=url) as session:
         yield session
 
 

@@ -1,38 +1,69 @@
-"""Child processes that end with the test that started them, also when it fails."""
+"""Child processes that end with the test that started them, also when it fails.
+
+All that tests start, and whatever that starts, inherits a variable by which it is found again: as a
+process that changed its session and whose parent has ended is found by nothing else.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from loadtest.serving import family_of, kill
+import psutil
+
+VARIABLE = "STARTED_BY_TESTS"
+SESSION = uuid.uuid4().hex
+os.environ[VARIABLE] = SESSION
 
 HEED_SIGINT = ("env", "--default-signal=INT")
 """Undoes what a shell does to the children of ``make test &``: they inherit that SIGINT is ignored."""
 
+_numbers = count()
+
 
 @contextmanager
-def started(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *command: str | Path, env: Mapping[str, str] | None = None, **options: Any
+) -> Iterator[subprocess.Popen[str]]:
     """A process in a session of its own; in the end it and all its descendants are killed.
 
-    ``options`` go to ``Popen``; pipes are in text mode.
+    ``env`` and ``options`` are those of ``Popen``; pipes are in text mode.
     """
-    with subprocess.Popen([*HEED_SIGINT, *command], text=True, start_new_session=True, **options) as process:
+    mark = f"{SESSION}-{next(_numbers)}-"
+    environment = {**(os.environ if env is None else env), VARIABLE: mark}
+    with subprocess.Popen(
+        [*HEED_SIGINT, *command], text=True, start_new_session=True, env=environment, **options
+    ) as process:
         try:
             yield process
         finally:
-            end(process)
+            kill_all(mark)
+            process.wait()
 
 
-def end(process: subprocess.Popen[str]) -> None:
-    """Kill the leader of a session, its process group, and descendants that left the group."""
-    family = family_of(process)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    kill(family)
-    process.wait()
+def kill_all(mark: str = SESSION) -> list[str]:
+    """Kill what was started under a mark; the command lines of what still ran."""
+    killed = []
+    while found := list(running(mark)):  # again, as one may have started another meanwhile
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                killed.append(" ".join(process.cmdline()))
+                process.kill()
+        time.sleep(0.01)
+    return killed
+
+
+def running(mark: str) -> Iterator[psutil.Process]:
+    """The processes that were started under a mark and have not ended."""
+    for process in psutil.process_iter():
+        # Zombies and processes of other users have no environment to read.
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.environ().get(VARIABLE, "").startswith(mark):
+                yield process

@@ -5,12 +5,12 @@
 #
 # That is docker, or podman, if it can run the base image. Root gets a podman of its own on a Debian
 # machine, with its configuration and its images in one folder, IMAGE_CACHE (default
-# ~/.cache/rain-forecast/engine), and nothing in /etc. There, where no registry is within reach, a
-# stand-in made of Debian's packages takes the base image's name. Elsewhere it says why it can't run
-# the command, and ends with 0.
+# ~/.cache/rain-forecast/engine), its state in /run/rain-forecast, and nothing in /etc. There, where no
+# registry is within reach, a stand-in made of Debian's packages takes the base image's name. Elsewhere
+# it says why it can't run the command, and ends with 0.
 set -euo pipefail
 
-base=$(sed -n 's/^ *base_image: *//p' "$(dirname "$0")/../../bentofile.yaml")
+base=$(sed -n 's/^ *base_image: *//p' "$(dirname "${BASH_SOURCE[0]}")/../../bentofile.yaml")
 cache=${IMAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rain-forecast/engine}
 
 runs_base_image() { # pulls it if need be
@@ -33,7 +33,9 @@ install_podman() {
   done
 }
 
-configure_podman() {
+configure_podman() { # with its images in $cache, and its state in $run
+  # podman refuses a run root of more than 50 characters when a container ends, and so never restarts it.
+  run=/run/rain-forecast/$(sha256sum <<<"$cache" | head -c 8)
   cat >"$cache/containers.conf" <<END
 [containers]
 # No bridge, no firewall rules: the tests use loopback ports.
@@ -48,17 +50,17 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 # Apart from any other podman of this machine.
 lock_type = "file"
-tmp_dir = "$cache/run/libpod"
+tmp_dir = "$run/libpod"
 
 [network]
 network_backend = "netavark"
-network_config_dir = "$cache/run/networks"
+network_config_dir = "$run/networks"
 END
   cat >"$cache/storage.conf" <<END
 [storage]
 driver = "overlay"
-graphroot = "$cache/store"
-runroot = "$cache/run/storage"
+graphroot = "$cache/images"
+runroot = "$run/storage"
 END
   export CONTAINERS_CONF="$cache/containers.conf" CONTAINERS_STORAGE_CONF="$cache/storage.conf"
 }
@@ -86,28 +88,36 @@ stand_in() {
 clean_up() {
   podman rm --all --force --time 0 >/dev/null 2>&1 || true
   # podman leaves its store mounted upon itself.
-  awk -v below="$cache/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r |
-    while read -r mount; do umount "$mount"; done
-  rm -rf "$cache/run"
+  awk -v cache="$cache/" -v run="$run/" 'index($2, cache) == 1 || index($2, run) == 1 { print $2 }' \
+    /proc/self/mounts | sort -r | while read -r mount; do umount "$mount"; done
+  rm -rf "$run"
 }
 
-[ $# -gt 0 ] || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 2; }
+main() {
+  [ $# -gt 0 ] || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 2; }
 
-if runs_base_image docker; then
-  ENGINE=docker exec "$@"
-fi
-if [ "$(id -u)" != 0 ]; then
-  runs_base_image podman ||
-    skip "neither docker nor podman can run $base here, and only root can install an engine"
-  ENGINE=podman exec "$@"
-fi
+  if runs_base_image docker; then
+    ENGINE=docker exec "$@"
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    runs_base_image podman ||
+      skip "neither docker nor podman can run $base here, and only root can install an engine"
+    ENGINE=podman exec "$@"
+  fi
 
-install_podman
-mkdir -p "$cache"
-cache=$(realpath "$cache")
-exec 9>"$cache/lock"
-flock 9
-trap clean_up EXIT
-configure_podman
-podman image exists "$base" || podman pull --quiet "$base" >/dev/null 2>&1 || stand_in
-ENGINE=podman "$@" 9>&-
+  install_podman
+  mkdir -p "$cache"
+  cache=$(realpath "$cache")
+  exec 9>"$cache/lock"
+  flock 9
+  # Of versions that kept podman's state in it; its database would bring the old run root back.
+  rm -rf "$cache/store"
+  configure_podman
+  trap clean_up EXIT
+  podman image exists "$base" || podman pull --quiet "$base" >/dev/null 2>&1 || stand_in
+  ENGINE=podman "$@" 9>&-
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  main "$@"
+fi

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from loadtest.serving import PROJECT
 from tests import old_system
 from tests.conftest import EXAMPLE, run_cli
 from tests.processes import started
+from tests.waiting import PATIENCE, until
 from weather.commands.output import EXIT_CODES
 from weather.contract.manifest import Manifest
 
@@ -202,11 +202,10 @@ def test_ctrl_c_ends_training_and_its_workers_without_a_traceback(tmp_path: Path
     with started(*command, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         assert "usable hours" in process.stderr.readline()
-        while not (workers := psutil.Process(process.pid).children()):
-            time.sleep(0.01)
+        workers = until(psutil.Process(process.pid).children)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
         said = process.stderr.read()
-        assert process.wait(30) == 130
+        assert process.wait(PATIENCE) == 130
     assert said == "train_import.py: interrupted\n"
-    assert not psutil.wait_procs(workers, timeout=10)[1]
+    assert not psutil.wait_procs(workers, timeout=PATIENCE)[1]
     assert not (tmp_path / "out").exists()

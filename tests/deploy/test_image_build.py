@@ -1,14 +1,17 @@
-"""What ``make image`` does before an engine comes in; the image itself is for ``make test-image``."""
+"""What ``make image`` and ``make test-image`` do before an engine comes in."""
 
 from __future__ import annotations
 
 import configparser
 import os
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from deploy.image.build import main, pip_secrets
+from loadtest.serving import PROJECT
 
 
 def test_without_an_engine_it_says_so(
@@ -51,3 +54,23 @@ extra-index-url =
     assert wanted["extra-index-url"] == "https://extra.example/simple"
     assert wanted["cert"] == "/run/secrets/ca.pem"
     assert "find-links" not in wanted
+
+
+def test_podmans_run_root_is_short_wherever_the_images_are_kept(tmp_path: Path) -> None:
+    """podman refuses one of more than 50 characters, but only when a container ends."""
+    caches = [tmp_path / name for name in ("x" * 100, "y" * 100)]
+    program = f"source {PROJECT}/deploy/image/engine.sh; cache=$1; configure_podman; echo $run"
+    roots = set()
+    for cache in caches:
+        cache.mkdir()
+        done = subprocess.run(
+            ["bash", "-c", program, "bash", cache], capture_output=True, text=True, check=True
+        )
+        storage = tomllib.loads((cache / "storage.conf").read_text())["storage"]
+        engine = tomllib.loads((cache / "containers.conf").read_text())["engine"]
+        assert storage["graphroot"] == f"{cache}/images"
+        for folder in (storage["runroot"], engine["tmp_dir"]):
+            assert len(folder) <= 50
+            assert folder.startswith(done.stdout.strip())
+        roots.add(storage["runroot"])
+    assert len(roots) == 2, "two podmans at once don't share their state"

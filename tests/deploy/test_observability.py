@@ -6,8 +6,10 @@ import json
 import re
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import httpx
@@ -16,6 +18,7 @@ import yaml
 
 from loadtest.serving import PROJECT, free_port, stop
 from tests.conftest import EXAMPLE
+from tests.waiting import until
 
 FOLDER = PROJECT / "deploy" / "observability"
 RULES: dict[str, Any] = yaml.safe_load((FOLDER / "rules.yml").read_text())
@@ -31,7 +34,7 @@ with_prometheus = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def prometheus(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Prometheus with our configuration, but for its target and a faster clock, after some traffic."""
+    """Prometheus with our configuration, but for its target and a faster clock, under some traffic."""
     folder = tmp_path_factory.mktemp("prometheus")
     configuration = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     configuration["global"] = {"scrape_interval": "500ms", "evaluation_interval": "500ms"}
@@ -46,25 +49,32 @@ def prometheus(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[h
         [*command, f"--web.listen-address={address}"], cwd=folder, stdout=log, stderr=subprocess.STDOUT
     )
     try:
-        with httpx.Client(base_url=f"http://{address}/api/v1", timeout=10) as client:
+        with httpx.Client(base_url=f"http://{address}/api/v1") as client, traffic(url):
             until(lambda: up(client))
-            deadline = time.monotonic() + 5
-            while time.monotonic() < deadline:
-                for record in (EXAMPLE, {**EXAMPLE, "temp_c": 50.0}):
-                    assert httpx.post(f"{url}/predict", json=record).status_code == 200
-                assert httpx.post(f"{url}/predict", content=b"").status_code == 415
-                time.sleep(0.1)
             yield client
     finally:
         stop(process)
         log.close()
 
 
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+@contextmanager
+def traffic(url: str) -> Iterator[None]:
+    """Forecasts and refusals all the time, half of the forecasts with a value out of range."""
+    enough = Event()
+
+    def ask() -> None:
+        while not enough.wait(0.1):
+            for record in (EXAMPLE, {**EXAMPLE, "temp_c": 50.0}):
+                httpx.post(f"{url}/predict", json=record).raise_for_status()
+            assert httpx.post(f"{url}/predict", content=b"").status_code == 415
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask)
+        try:
+            yield
+        finally:
+            enough.set()
+    asking.result()
 
 
 def up(client: httpx.Client) -> bool:
@@ -93,9 +103,12 @@ def test_every_panel_of_the_dashboard_has_something_to_show(
     for variable, value in grafana.items():
         expression = expression.replace(variable, value)
     assert "$" not in expression
-    found = ask(prometheus, expression)
-    assert found
-    assert all(series["value"][1] != "NaN" for series in found)
+
+    def shown() -> list[dict[str, Any]]:
+        found = ask(prometheus, expression)
+        return found if all(series["value"][1] != "NaN" for series in found) else []
+
+    found = until(shown)
     if "{{" in (legend := legend_of(title, expression)):
         assert set(re.findall(r"{{(\w+)}}", legend)) <= set(found[0]["metric"])
 
@@ -113,17 +126,13 @@ def test_all_rules_are_evaluated_and_record_something(prometheus: httpx.Client) 
     assert {rule["health"] for rule in rules} == {"ok"}
     for rule in rules:
         if rule["type"] == "recording":
-            assert ask(prometheus, rule["name"]), rule["name"]
+            until(lambda name=rule["name"]: ask(prometheus, name))  # type: ignore[misc]
 
 
 @with_prometheus
 def test_an_alert_sees_what_is_out_of_range(prometheus: httpx.Client) -> None:
-    (share,) = [
-        float(found["value"][1])
-        for found in ask(prometheus, "rain_forecast:out_of_range:ratio_rate1h")
-        if found["metric"]["feature"] == "temp_c"
-    ]
-    assert share == pytest.approx(0.5, abs=0.2)
+    share = 'rain_forecast:out_of_range:ratio_rate1h{feature="temp_c"}'
+    until(lambda: [float(found["value"][1]) for found in ask(prometheus, f"abs({share} - 0.5) < 0.2")])
     until(lambda: state(prometheus, "RainForecastInputsOutOfRange") == "pending")
     assert state(prometheus, "RainForecastErrorBudgetBurn") == "inactive"
 

@@ -31,6 +31,7 @@ from bentoml_cli.cli import create_bentoml_cli
 
 import train_import
 from loadtest.serving import PROJECT, served
+from tests.waiting import PATIENCE
 
 SHOWN_URL = "http://127.0.0.1:3000"
 """The service's address in documents."""
@@ -144,7 +145,7 @@ class Document:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=5 * PATIENCE,
             check=False,
         )
         assert done.returncode == 0, f"{self.path.name}: {command}\n{done.stdout}"

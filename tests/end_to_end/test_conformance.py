@@ -28,6 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadtest.serving import PROJECT, served
+from tests.processes import started
 from weather.contract.variables import EXAMPLE, FEATURES, LIMITS
 
 FEW = 200
@@ -146,18 +147,15 @@ def conforms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Conforms:
 
     def run(url: str, *flags: str, examples: int = EXAMPLES) -> dict[str, Any]:
         file = tmp_path / "report.json"
-        with subprocess.Popen(
-            [
-                *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--checks", "all"),
-                *("--max-examples", str(examples), "--report", "json", "--report-json-path", str(file)),
-                *(["--generation-deterministic"] if REPEAT else ["--generation-database", "none"]),
-                *("--suppress-health-check", "all", "--no-color", *flags),  # they depend on the machine
-            ],
+        with started(
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--checks", "all"),
+            *("--max-examples", str(examples), "--report", "json", "--report-json-path", str(file)),
+            *(["--generation-deterministic"] if REPEAT else ["--generation-database", "none"]),
+            *("--suppress-health-check", "all", "--no-color", *flags),  # they depend on the machine
             cwd=PROJECT,
             env={**os.environ, "SCHEMATHESIS_HOOKS": __name__},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         ) as process:
             try:
                 output, _ = process.communicate(timeout=MAX_SECONDS)

@@ -17,10 +17,8 @@ import pytest
 
 from loadtest.stations import observation
 from tests.conftest import EXAMPLE
+from tests.waiting import PATIENCE
 from weather.http.limits import MAX_HEADER_BYTES
-
-PATIENCE = 30.0
-"""Seconds to wait for a response that must arrive."""
 
 QUIET = 0.05
 """Seconds within which an unexpected response would arrive."""

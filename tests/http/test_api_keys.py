@@ -43,7 +43,7 @@ def locked(bentoml_home: Path, file: Path, key: str) -> Iterator[httpx.Client]:
     """A client of a service that requires keys."""
     with (
         served(bentoml_home, env={"WEATHER_API_KEYS_FILE": str(file)}) as url,
-        httpx.Client(base_url=url, timeout=30) as client,
+        httpx.Client(base_url=url) as client,
     ):
         yield client
 

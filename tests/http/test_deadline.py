@@ -25,23 +25,23 @@ async def quick(_: Request) -> Response:
     return PlainTextResponse("in time")
 
 
-def ask(path: str) -> httpx.Response:
+def ask(path: str, seconds: float) -> httpx.Response:
     app = Starlette(
         routes=[Route("/slow", slow), Route("/quick", quick)],
-        middleware=[Middleware(deadline.Deadline, seconds=0.05)],
+        middleware=[Middleware(deadline.Deadline, seconds=seconds)],
     )
 
     async def once() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             answer = await client.get(path)
-            await asyncio.sleep(0.1)  # past the deadline: a timer left behind would cancel this
+            await asyncio.sleep(1.2 * seconds)  # past the deadline: a timer left behind would cancel this
             return answer
 
     return asyncio.run(once())
 
 
 def test_a_late_response_is_replaced_by_a_504() -> None:
-    answer = ask("/slow")
+    answer = ask("/slow", seconds=0.05)
     assert answer.status_code == 504
     assert answer.json() == {
         "error": "the forecast did not complete within the service's timeout",
@@ -50,7 +50,7 @@ def test_a_late_response_is_replaced_by_a_504() -> None:
 
 
 def test_a_response_in_time_is_unchanged() -> None:
-    assert ask("/quick").text == "in time"
+    assert ask("/quick", seconds=1).text == "in time"
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

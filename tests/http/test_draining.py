@@ -7,6 +7,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,21 +15,35 @@ import httpx
 from loadtest.harness import worker
 from loadtest.serving import PROJECT, running
 from tests.conftest import EXAMPLE
+from tests.waiting import PATIENCE, until
 
-PERIOD = {"WEATHER_LAME_DUCK_SECONDS": "3"}
+LONG = {"WEATHER_LAME_DUCK_SECONDS": "600"}
+"""A period that no test waits for: a second SIGTERM to the worker ends it."""
+
+
+IN_PROGRESS = 'bentoml_service_request_in_progress{endpoint="/predict_batch"'
 
 
 def until_not_ready(url: str) -> httpx.Response:
-    for _ in range(200):
+    def not_ready() -> httpx.Response | None:
         answer = httpx.get(f"{url}/readyz")
-        if answer.status_code != 200:
-            return answer
-        time.sleep(0.01)
-    raise AssertionError("still ready")
+        return None if answer.status_code == 200 else answer
+
+    return cast(httpx.Response, until(not_ready))
 
 
-def test_after_sigterm_it_is_not_ready_still_serves_and_exits_with_0(bentoml_home: Path) -> None:
-    with running(bentoml_home, env=PERIOD) as service, httpx.Client(base_url=service.url) as client:
+def test_after_sigterm_it_is_not_ready_and_exits_with_0_when_the_period_is_over(bentoml_home: Path) -> None:
+    with running(bentoml_home, env={"WEATHER_LAME_DUCK_SECONDS": "1.5"}) as service:
+        start = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        until_not_ready(service.url)
+        assert service.process.wait(PATIENCE) == 0
+        assert time.monotonic() - start >= 1.5
+
+
+def test_in_its_period_it_still_serves_until_a_second_sigterm_to_the_worker(bentoml_home: Path) -> None:
+    with running(bentoml_home, env=LONG) as service, httpx.Client(base_url=service.url) as client:
+        process = worker(service)
         assert "connection" not in client.post("/predict", json=EXAMPLE).headers
         service.process.send_signal(signal.SIGTERM)
         refused = until_not_ready(service.url)
@@ -38,16 +53,8 @@ def test_after_sigterm_it_is_not_ready_still_serves_and_exits_with_0(bentoml_hom
         assert answer.status_code == 200
         assert answer.headers["connection"] == "close"
         assert client.get("/livez").status_code == 200
-        assert service.process.wait(30) == 0
-
-
-def test_a_second_sigterm_to_the_worker_ends_the_period(bentoml_home: Path) -> None:
-    with running(bentoml_home, env={"WEATHER_LAME_DUCK_SECONDS": "600"}) as service:
-        process = worker(service)
-        service.process.send_signal(signal.SIGTERM)
-        until_not_ready(service.url)
         process.send_signal(signal.SIGTERM)
-        assert service.process.wait(30) == 0
+        assert service.process.wait(PATIENCE) == 0
 
 
 def test_requests_in_flight_at_the_end_are_completed(bentoml_home: Path) -> None:
@@ -58,26 +65,33 @@ def test_requests_in_flight_at_the_end_are_completed(bentoml_home: Path) -> None
     body = names + b"\n" + (row + b"\n") * 5000
     with running(bentoml_home, env={"WEATHER_LAME_DUCK_SECONDS": "0"}) as service:
         url = urlsplit(service.url)
-        with socket.create_connection((str(url.hostname), int(url.port or 0)), timeout=30) as client:
+        place = (str(url.hostname), int(url.port or 0))
+        with (
+            socket.create_connection(place, timeout=PATIENCE) as client,
+            socket.create_connection(place, timeout=PATIENCE) as idle,
+        ):
             client.sendall(head % len(body) + body[:1000])
-            time.sleep(0.2)
+            until(lambda: IN_PROGRESS in httpx.get(f"{service.url}/metrics").text)
+            idle.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.recv(1 << 20).startswith(b"HTTP/1.1 200")
             service.process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
+            assert idle.recv(1) == b"", "closed when the worker begins to stop"
             client.sendall(body[1000:])
             answer = b""
             while part := client.recv(1 << 20):
                 answer += part
         assert answer.startswith(b"HTTP/1.1 200")
         assert answer.count(b"Rain,") == 5000
-        assert service.process.wait(30) == 0
+        assert service.process.wait(PATIENCE) == 0
 
 
 def test_clients_behind_a_load_balancer_with_readiness_probes_lose_no_request(bentoml_home: Path) -> None:
     with (
-        running(bentoml_home, env=PERIOD) as one,
+        running(bentoml_home, env=LONG) as one,
         running(bentoml_home) as two,
-        httpx.Client(timeout=30) as client,
+        httpx.Client() as client,
     ):
+        process = worker(one)
 
         def ask(number: int) -> int:
             if number == 100:
@@ -89,7 +103,8 @@ def test_clients_behind_a_load_balancer_with_readiness_probes_lose_no_request(be
         with ThreadPoolExecutor(8) as pool:
             codes = list(pool.map(ask, range(300)))
         assert codes == [200] * 300
-        assert one.process.wait(30) == 0
+        process.send_signal(signal.SIGTERM)
+        assert one.process.wait(PATIENCE) == 0
 
 
 def test_the_image_sets_the_documented_period() -> None:

@@ -21,12 +21,14 @@ from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, exp
 from tests.conftest import EXAMPLE, OLD_KEY
 from tests.fixtures import pair
 from tests.pages.browser import CHROMIUM, browser
+from tests.waiting import PATIENCE
 from weather.contract.variables import FEATURES
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
 
 SIZE: ViewportSize = {"width": 1180, "height": 900}
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def page(running: Browser, url: str, request: pytest.FixtureRequest) -> Iterator
         base_url=url, viewport=SIZE, color_scheme=request.param, permissions=CLIPBOARD
     )
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(1000 * PATIENCE)
     watched = Watched(page)
     yield page
     context.close()
@@ -184,7 +186,7 @@ def test_what_is_copied_runs_and_gets_the_same_answer(page: Page, url: str) -> N
         expect(button).to_have_text("Copied")
         expect(page.locator("#copied")).to_have_text("Copied")
         text = page.evaluate("navigator.clipboard.readText()")
-        done = subprocess.run(program, input=text, capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(program, input=text, capture_output=True, text=True, check=True)
         assert json.loads(done.stdout.replace("'", '"')) == plain(url, EXAMPLE)
 
 
@@ -339,7 +341,6 @@ def test_a_key_is_asked_for_and_a_model_without_probabilities_decides(page: Page
         env={"PATH": "/usr/bin:/bin", "RAIN_API_KEY": OLD_KEY},
         capture_output=True,
         text=True,
-        timeout=30,
         check=True,
     )
     assert json.loads(done.stdout) == answer

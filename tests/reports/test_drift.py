@@ -40,7 +40,7 @@ def logs(
     with served(committed_home, env=logging_to(folder)) as url:
         for rows in (held_out.x, warmer):
             records = [dict(zip(FEATURES, map(float, row), strict=True)) for row in rows]
-            answer = httpx.post(f"{url}/predict_batch", json={"observations": records}, timeout=30)
+            answer = httpx.post(f"{url}/predict_batch", json={"observations": records})
             answer.raise_for_status()
     (file,) = folder.rglob("data*.log")
     lines = file.read_text().splitlines(keepends=True)

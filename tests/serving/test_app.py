@@ -18,6 +18,7 @@ from _bentoml_impl.server.app import ServiceAppFactory
 
 from loadtest.serving import PROJECT
 from tests.conftest import EXAMPLE
+from tests.waiting import PATIENCE
 
 PROGRAM = """
 import gc, json, sys
@@ -49,7 +50,7 @@ def run_app(home: Path, options: str = "") -> dict[str, Any]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from loadtest.serving import served
 from tests.conftest import EXAMPLE
 from tests.fixtures import pair
+from tests.waiting import until
 from weather.telemetry import buffer
 
 HOT = {**EXAMPLE, "temp_c": 50.0}
@@ -120,7 +120,7 @@ def test_the_counts_of_two_workers_are_added(bentoml_home: Path) -> None:
     with served(bentoml_home, env=two) as url, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: httpx.post(f"{url}/predict", json=EXAMPLE), range(200)))
         assert {answer.status_code for answer in answers} == {200}
-        time.sleep(2 * buffer.WRITE_SECONDS)
+        until(lambda: samples(url)["forecasts_total", "Rain"] == 200)  # the other worker's come a bit later
         found = samples(url)
     assert found["forecasts_total", "Rain"] == found["probability_count", ""] == 200
     assert found["golden_check_passed", ""] == 1

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from loadtest.serving import served
 from tests.conftest import EXAMPLE
+from tests.waiting import PATIENCE
 from weather.http.deadline import Deadline
 from weather.http.problems import unexpected_problem
 from weather.telemetry.json_logs import json_formatter
@@ -43,7 +44,7 @@ def test_a_valid_id_is_returned_and_an_invalid_one_is_replaced(client: httpx.Cli
 
 
 async def late(_: Request) -> Response:
-    await asyncio.sleep(60)
+    await asyncio.sleep(10 * PATIENCE)
     raise AssertionError
 
 
@@ -52,19 +53,18 @@ async def broken(_: Request) -> Response:
 
 
 def test_responses_to_timeouts_and_unexpected_errors_have_the_id() -> None:
-    app = Starlette(
-        routes=[Route("/late", late), Route("/broken", broken)],
-        middleware=[Middleware(RequestId), Middleware(Deadline, seconds=0.1)],
-        exception_handlers={Exception: unexpected_problem},
-    )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-
-    async def ask(path: str) -> httpx.Response:
+    async def ask(path: str, seconds: float) -> httpx.Response:
+        app = Starlette(
+            routes=[Route("/late", late), Route("/broken", broken)],
+            middleware=[Middleware(RequestId), Middleware(Deadline, seconds=seconds)],
+            exception_handlers={Exception: unexpected_problem},
+        )
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
             return await client.get(path, headers={"X-Request-ID": "mine"})
 
-    for path, status in (("/late", 504), ("/broken", 500)):
-        answer = asyncio.run(ask(path))
+    for path, seconds, status in (("/late", 0.01, 504), ("/broken", PATIENCE, 500)):
+        answer = asyncio.run(ask(path, seconds))
         assert (answer.status_code, answer.headers["x-request-id"]) == (status, "mine")
 
 

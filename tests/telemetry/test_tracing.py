@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import http.server
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
 from loadtest.serving import served
 from tests.conftest import EXAMPLE
+from tests.waiting import until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -59,9 +59,7 @@ def test_the_collector_receives_the_span_as_part_of_the_clients_trace(bentoml_ho
         with served(bentoml_home, env=environment) as url:
             headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
             assert httpx.post(f"{url}/predict", json=EXAMPLE, headers=headers).status_code == 200
-            deadline = time.monotonic() + 10
-            while not (mine := spans(received)) and time.monotonic() < deadline:
-                time.sleep(0.05)
+            mine = until(lambda: spans(received))
     (root,) = [span for span in mine if span.parent_span_id.hex() == PARENT]
     assert "/predict" in root.name
     assert root.kind == Span.SPAN_KIND_SERVER

@@ -1,0 +1,57 @@
+"""What a test starts ends with it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.processes import started
+from tests.waiting import PATIENCE, until
+
+FAMILY = """
+import subprocess, sys, time
+sleep = [sys.executable, "-c", "import time; time.sleep(3600)"]
+print(subprocess.Popen(sleep).pid)
+print(subprocess.Popen(sleep, start_new_session=True).pid, flush=True)
+time.sleep({seconds})
+"""
+
+
+def fail_after_starting(family: list[psutil.Process], seconds: int) -> None:
+    """As a test that starts a process and fails; ``family`` gets what was started."""
+    with started(sys.executable, "-c", FAMILY.format(seconds=seconds), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pids = [int(process.stdout.readline()) for _ in range(2)]
+        family.extend(psutil.Process(pid) for pid in (process.pid, *pids))
+        if not seconds:
+            process.wait(PATIENCE)
+        raise ZeroDivisionError
+
+
+def lives(process: psutil.Process) -> bool:
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+
+
+@pytest.mark.parametrize("seconds", [3600, 0], ids=["it runs on", "it ends before its children"])
+def test_a_failing_test_leaves_neither_a_process_nor_its_children(seconds: int) -> None:
+    family: list[psutil.Process] = []
+    with pytest.raises(ZeroDivisionError):
+        fail_after_starting(family, seconds)
+    assert len(family) == 3
+    assert not [process for process in family if lives(process)]
+
+
+def test_sigint_reaches_a_process_also_where_it_is_ignored_here() -> None:
+    """As under ``make test &`` in a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with started(sys.executable, "-c", "import time; time.sleep(3600)") as process:
+            until(lambda: psutil.Process(process.pid).name().startswith("python"))
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) in (-signal.SIGINT, 1)
+    finally:
+        signal.signal(signal.SIGINT, before)
