@@ -8,7 +8,7 @@ import sys
 
 import bentoml
 
-from weather.contract.names import CLASSIFIER, SCALER
+from weather.contract.names import CLASSIFIER, SCALER, SERVICE
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.api_keys import ApiKeys, BadKeys, Keys
 from weather.http.body_limits import BodyLimits
@@ -19,9 +19,11 @@ from weather.model.classifier import Classifier
 from weather.model.loading import NotServable, load
 from weather.pages.routes import create_app
 from weather.pages.served_model import ServedModel
+from weather.serving import run_folder
 from weather.serving.app import OptimizedService
 from weather.serving.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
 from weather.serving.configuration import MAX_BATCH_SIZE, MAX_LATENCY_MS, configuration
+from weather.serving.serve_command import no_tracking
 from weather.serving.single import Observation, SingleForecast
 from weather.telemetry import json_logs
 from weather.telemetry.forecast_log import ForecastLog
@@ -33,19 +35,20 @@ try:
 except (BadSetting, BadKeys) as reason:
     sys.exit(f"The service can't start: {reason}")
 
+no_tracking()
 json_logs.configure(settings.log_format)
 log = logging.getLogger("bentoml.weather")
 pages = create_app(keys_required=keys is not None)
 
 
-@bentoml.service(name="rain_forecast", service_class=OptimizedService, **configuration(settings))
+@bentoml.service(name=SERVICE, service_class=OptimizedService, **configuration(settings))
 @bentoml.asgi_app(pages, path="/")
 class RainForecast:
     """Will it rain within the next hours? Surface observations of one hour in, a forecast out."""
 
     # Class attributes, so that `bentoml build` packs both models into the Bento.
-    scaler = bentoml.models.BentoModel(f"{SCALER}:latest")
-    model = bentoml.models.BentoModel(f"{CLASSIFIER}:latest")
+    scaler = bentoml.models.BentoModel(run_folder.tag(SCALER))
+    model = bentoml.models.BentoModel(run_folder.tag(CLASSIFIER))
 
     def __init__(self) -> None:
         self.classifier: Classifier | None = None
