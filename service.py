@@ -29,13 +29,13 @@ from weather.telemetry import json_logs
 from weather.telemetry.forecast_log import ForecastLog
 from weather.telemetry.metrics import register_model
 
+no_tracking()
 try:
     settings = read_settings()
     keys = Keys(settings.api_keys_file) if settings.api_keys_file else None
 except (BadSetting, BadKeys) as reason:
     sys.exit(f"The service can't start: {reason}")
 
-no_tracking()
 json_logs.configure(settings.log_format)
 log = logging.getLogger("bentoml.weather")
 pages = create_app(keys_required=keys is not None)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psutil
@@ -62,7 +63,11 @@ def status(url: str) -> int:
 
 @contextmanager
 def started(
-    home: Path, *before: str, stdin: int = subprocess.DEVNULL, env: dict[str, str] | None = None
+    home: Path,
+    *before: str | Path,
+    stdin: int = subprocess.DEVNULL,
+    log: IO[bytes] | int = subprocess.DEVNULL,
+    env: dict[str, str] | None = None,
 ) -> Iterator[Started]:
     """Start the service behind the words ``before``, wait until it is ready, and end it."""
     port = free_port()
@@ -71,8 +76,8 @@ def started(
         cwd=PROJECT,
         env={**os.environ, "BENTOML_HOME": str(home), **(env or {})},
         stdin=stdin,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
     )
     family: list[psutil.Process] = []
     service = Started(process, f"http://127.0.0.1:{port}", family)
