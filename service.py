@@ -98,11 +98,12 @@ class RainForecast:
             Problem: 503, if it failed its start-up check.
         """
         if self.classifier is None:
-            raise Problem(503, "the model failed its start-up check; the service's log has the reason")
+            message = "the model failed its start-up check; the service's log has the reason"
+            raise Problem(503, message, retry=False)
         return self.classifier
 
     async def __is_ready__(self) -> bool:
-        return self.classifier is not None
+        return self.ready_classifier() is not None
 
 
 # From the outermost to the innermost.

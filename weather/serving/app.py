@@ -35,7 +35,8 @@ from weather.http.admission import Admission
 from weather.http.api_keys import ApiKeys
 from weather.http.deadline import Deadline
 from weather.http.limits import ENDPOINTS
-from weather.http.problems import Problem, http_problem, unexpected_problem
+from weather.http.problems import Problem, http_problem, own_problem, unexpected_problem
+from weather.http.startup import StartupGuard
 from weather.pages.routes import PAGE_PATHS
 from weather.serving import serve_command, supervision
 from weather.serving.queue import Submit, batching_queue
@@ -55,12 +56,12 @@ class OptimizedService(Service[Any]):  # type: ignore[misc]
         super().inject_config()
         serve_command.prepare(self, keys=any(kind is ApiKeys for kind, _ in self.middlewares))
 
-    def to_asgi(self, is_main: bool = True) -> Starlette:
-        """As in BentoML, with our factory."""
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:
+        """As in BentoML, with our factory; called in the workers."""
         supervision.follow_supervisor()
         metric_files.install()
         self.inject_config()
-        return AppFactory(self, is_main=is_main)()
+        return StartupGuard(AppFactory(self, is_main=is_main)())
 
 
 class AppFactory(ServiceAppFactory):  # type: ignore[misc]
@@ -78,6 +79,7 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
     def __call__(self) -> Starlette:
         """The app; errors raised by Starlette itself have the service's error format too."""
         app: Starlette = super().__call__()
+        app.add_exception_handler(Problem, own_problem)
         app.add_exception_handler(HTTPException, http_problem)
         app.add_exception_handler(Exception, unexpected_problem)
         return app
