@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx
 import psutil
@@ -62,14 +62,23 @@ def status(url: str) -> int:
 
 
 @contextmanager
-def started(
+def started(home: Path, *before: str | Path, **options: Any) -> Iterator[Started]:
+    """``started_anyhow``, and ready."""
+    with started_anyhow(home, *before, **options) as service:
+        until(service.ready)
+        service.family.extend(family_of(service.process))
+        yield service
+
+
+@contextmanager
+def started_anyhow(
     home: Path,
     *before: str | Path,
     stdin: int = subprocess.DEVNULL,
     log: IO[bytes] | int = subprocess.DEVNULL,
     env: dict[str, str] | None = None,
 ) -> Iterator[Started]:
-    """Start the service behind the words ``before``, wait until it is ready, and end it."""
+    """Start the service behind the words ``before``, and end it."""
     port = free_port()
     process = subprocess.Popen(
         [*before, sys.executable, "-m", "bentoml", "serve", ".", "--host", "127.0.0.1", "--port", str(port)],
@@ -79,15 +88,11 @@ def started(
         stdout=log,
         stderr=subprocess.STDOUT,
     )
-    family: list[psutil.Process] = []
-    service = Started(process, f"http://127.0.0.1:{port}", family)
+    service = Started(process, f"http://127.0.0.1:{port}", [])
     try:
-        until(service.ready)
-        family += family_of(process)
         yield service
     finally:
-        family += family_of(process)
-        kill(family)
+        kill([*service.family, *family_of(process)])
         process.wait()
 
 

@@ -9,15 +9,17 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client import mmap_dict
 
 from tests.conftest import EXAMPLE
 from tests.serving.test_supervision import started, until
 from weather.telemetry.metric_files import CountFile
 
+MmapedDict: Any = mmap_dict.MmapedDict
 SERIES = [f'["requests", "requests_total", {{"path": "{"x" * n}"}}, "°C"]' for n in range(12)]
 
 

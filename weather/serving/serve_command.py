@@ -19,8 +19,9 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.configuration.helpers import get_default_config
 from bentoml._internal.configuration.v2 import SCHEMA
 from bentoml._internal.utils.analytics import usage_stats
-from bentoml.exceptions import NotFound
+from bentoml.exceptions import BentoMLException, NotFound
 from schema import Optional
+from yaml import YAMLError
 
 from weather.serving import preflight, run_folder, supervision
 
@@ -74,7 +75,11 @@ def prepare(service: Service[Any], keys: bool) -> None:
 
 
 def resolved(tags: Iterable[str]) -> dict[str, str | None]:
-    """For each model's name the tag in the store, ``latest`` resolved; None if the store lacks it."""
+    """For each model's name the tag in the store, ``latest`` resolved; None if the store lacks it.
+
+    Raises:
+        Refusal: a model in the store can't be read.
+    """
     store = BentoMLContainer.model_store.get()
     found: dict[str, str | None] = {}
     for tag in tags:
@@ -83,6 +88,10 @@ def resolved(tags: Iterable[str]) -> dict[str, str | None]:
             found[name] = str(store.get(tag).tag)
         except NotFound:
             found[name] = None
+        except (BentoMLException, YAMLError):
+            raise preflight.Refusal(
+                f"{tag} in the model store can't be read: run `make import`, which writes it again"
+            ) from None
     return found
 
 
