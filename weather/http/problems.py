@@ -57,8 +57,8 @@ def bad_request(faults: Sequence[Fault]) -> Problem:
     return Problem(400, faults[0].msg + (f" (and {more} more)" if more else ""), faults)
 
 
-def own_problem(_: Request, error: Exception) -> Response:
-    """Exception handler for what is a ``Problem`` already."""
+def problem_response(_: Request, error: Exception) -> Response:
+    """Exception handler for a ``Problem``."""
     assert isinstance(error, Problem)
     return error.response()
 

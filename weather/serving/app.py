@@ -35,7 +35,7 @@ from weather.http.admission import Admission
 from weather.http.api_keys import ApiKeys
 from weather.http.deadline import Deadline
 from weather.http.limits import ENDPOINTS
-from weather.http.problems import Problem, http_problem, own_problem, unexpected_problem
+from weather.http.problems import Problem, http_problem, problem_response, unexpected_problem
 from weather.http.startup import StartupGuard
 from weather.pages.routes import PAGE_PATHS
 from weather.serving import serve_command, supervision
@@ -79,7 +79,7 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
     def __call__(self) -> Starlette:
         """The app; errors raised by Starlette itself have the service's error format too."""
         app: Starlette = super().__call__()
-        app.add_exception_handler(Problem, own_problem)
+        app.add_exception_handler(Problem, problem_response)
         app.add_exception_handler(HTTPException, http_problem)
         app.add_exception_handler(Exception, unexpected_problem)
         return app
