@@ -8,7 +8,7 @@ import sys
 
 import bentoml
 
-from weather.contract.names import CLASSIFIER, SCALER
+from weather.contract.names import CLASSIFIER, SCALER, SERVICE
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.api_keys import ApiKeys, BadKeys, Keys
 from weather.http.body_limits import BodyLimits
@@ -19,14 +19,17 @@ from weather.model.classifier import Classifier
 from weather.model.loading import NotServable, load
 from weather.pages.routes import create_app
 from weather.pages.served_model import ServedModel
+from weather.serving import run_folder
 from weather.serving.app import OptimizedService
 from weather.serving.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
 from weather.serving.configuration import MAX_BATCH_SIZE, MAX_LATENCY_MS, configuration
+from weather.serving.serve_command import no_tracking
 from weather.serving.single import Observation, SingleForecast
 from weather.telemetry import json_logs
 from weather.telemetry.forecast_log import ForecastLog
 from weather.telemetry.metrics import register_model
 
+no_tracking()
 try:
     settings = read_settings()
     keys = Keys(settings.api_keys_file) if settings.api_keys_file else None
@@ -38,14 +41,14 @@ log = logging.getLogger("bentoml.weather")
 pages = create_app(keys_required=keys is not None)
 
 
-@bentoml.service(name="rain_forecast", service_class=OptimizedService, **configuration(settings))
+@bentoml.service(name=SERVICE, service_class=OptimizedService, **configuration(settings))
 @bentoml.asgi_app(pages, path="/")
 class RainForecast:
     """Will it rain within the next hours? Surface observations of one hour in, a forecast out."""
 
     # Class attributes, so that `bentoml build` packs both models into the Bento.
-    scaler = bentoml.models.BentoModel(f"{SCALER}:latest")
-    model = bentoml.models.BentoModel(f"{CLASSIFIER}:latest")
+    scaler = bentoml.models.BentoModel(run_folder.tag(SCALER))
+    model = bentoml.models.BentoModel(run_folder.tag(CLASSIFIER))
 
     def __init__(self) -> None:
         self.classifier: Classifier | None = None
@@ -95,11 +98,12 @@ class RainForecast:
             Problem: 503, if it failed its start-up check.
         """
         if self.classifier is None:
-            raise Problem(503, "the model failed its start-up check; the service's log has the reason")
+            message = "the model failed its start-up check; the service's log has the reason"
+            raise Problem(503, message, retry=False)
         return self.classifier
 
     async def __is_ready__(self) -> bool:
-        return self.classifier is not None
+        return self.ready_classifier() is not None
 
 
 # From the outermost to the innermost.

@@ -54,7 +54,10 @@ def import_artifacts(given: argparse.Namespace) -> None:
         artifacts = read(given.scaler, given.model)
         imported = store.import_pair(artifacts)
     known = imported.manifest
-    say("imported" if imported.new else "already in the store; nothing added", "green")
+    if imported.repaired:
+        say("already in the store, where files had changed or were missing; written again", "yellow")
+    else:
+        say("imported" if imported.new else "already in the store; nothing added", "green")
     for note in imported.compiled.notes:
         say(note)
     if known:
@@ -69,6 +72,7 @@ def import_artifacts(given: argparse.Namespace) -> None:
             "scaler": str(imported.scaler),
             "classifier": str(imported.classifier),
             "new": imported.new,
+            "repaired": imported.repaired,
             "calibrated": imported.compiled.calibrated,
             "horizon_hours": known.horizon_hours if known else None,
             "threshold": known.threshold if known else None,

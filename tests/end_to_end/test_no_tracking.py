@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +35,26 @@ def test_bentomls_tracking_is_off_wherever_we_start_it() -> None:
     assert {"name": "BENTOML_DO_NOT_TRACK", "value": "True"} in bentofile["envs"]
     for starter in ("loadtest/serving.py", "benchmarks/servers.py"):
         assert re.search(r'"BENTOML_DO_NOT_TRACK": "True"', (PROJECT / starter).read_text()), starter
+
+
+def test_bentoml_serve_without_our_makefile_sends_no_usage_data(bentoml_home: Path) -> None:
+    """BentoML writes into its log what it would send when ``__BENTOML_DEBUG_USAGE`` is set."""
+    environment = {k: v for k, v in os.environ.items() if k != "BENTOML_DO_NOT_TRACK"}
+    environment |= {"BENTOML_HOME": str(bentoml_home), "__BENTOML_DEBUG_USAGE": "True"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "bentoml", "serve", ".", "--host", "127.0.0.1", "--port", port]
+        refused = subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        )
+        assert "another program" in refused.stderr
+        assert "Tracking Payload" not in refused.stdout + refused.stderr
+        allowed = subprocess.run(
+            command,
+            cwd=PROJECT,
+            env={**environment, "BENTOML_DO_NOT_TRACK": "False"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "Tracking Payload" in allowed.stdout + allowed.stderr, "this test sees nothing any more"

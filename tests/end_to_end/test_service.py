@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -251,15 +252,25 @@ def test_rejected_requests_log_no_traceback(bentoml_home: Path, tmp_path: Path) 
     assert "Traceback" not in text, text
 
 
-def test_a_changed_model_is_not_ready_and_the_log_says_why(bentoml_home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\0"), "has changed since it was imported"),
+        (Path.unlink, "can't be read (No such file or directory): import the pair again"),
+    ],
+)
+def test_a_changed_or_missing_model_is_not_ready_and_the_log_says_why(
+    bentoml_home: Path, tmp_path: Path, damage: Callable[[Path], object], reason: str
+) -> None:
     home = shutil.copytree(bentoml_home, tmp_path / "home")
-    compiled = next((home / "models" / "weather-classifier").glob("*/compiled.onnx"))
-    compiled.write_bytes(compiled.read_bytes()[:-1] + b"\0")
+    damage(next((home / "models" / "weather-classifier").glob("*/compiled.onnx")))
     with (tmp_path / "log").open("wb") as log, served(home, ready=False, log=log) as url:
-        assert_problem(httpx.get(f"{url}/readyz"), 503)
-        assert_problem(httpx.post(f"{url}/predict", json=EXAMPLE), 503)
+        for answer in (httpx.get(f"{url}/readyz"), httpx.post(f"{url}/predict", json=EXAMPLE)):
+            assert_problem(answer, 503)
+            assert "start-up check" in answer.json()["error"]
+            assert "retry-after" not in answer.headers, "to try again does not help"
         assert httpx.get(f"{url}/livez").status_code == 200
-    assert "has changed since it was imported" in (tmp_path / "log").read_text()
+    assert reason in (tmp_path / "log").read_text()
 
 
 def test_the_old_systems_artifacts_are_served_without_a_probability(old_url: str) -> None:

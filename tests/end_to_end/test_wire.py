@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -284,24 +285,47 @@ def test_malformed_http_is_a_400(url: str, sent: bytes) -> None:
 
 @pytest.mark.parametrize("path", [b"/predict", b"/predict_batch"])
 @pytest.mark.parametrize(
-    "body",
+    ("body", "reason"),
     [
-        b'{"temp_c\xff": 1}',
-        b"\xff\xfe" + GOOD.decode().encode("utf-16-le"),
-        b"[" * 16_000,
-        b'{"temp_c":' * 1_600,
-        b'{"observations":' + b"[" * 16_000,
-        b'{"observations":[' + b'{"a":' * 3_000,
-        b"\0",
-        b"",
-        GOOD + GOOD,
+        (b'{"temp_c\xff": 1}', "invalid unicode code point at line 1 column 9"),
+        (b"\xff\xfe" + GOOD.decode().encode("utf-16-le"), "expected value at line 1 column 1"),
+        (b"[" * 16_000, "recursion limit exceeded at line 1 column "),
+        (b'{"temp_c":' * 1_600, "recursion limit exceeded at line 1 column "),
+        (b'{"observations":' + b"[" * 16_000, "recursion limit exceeded at line 1 column "),
+        (b'{"observations":[' + b'{"a":' * 3_000, "recursion limit exceeded at line 1 column "),
+        (b"\0", "expected value at line 1 column 1"),
+        (GOOD + GOOD, f"trailing characters at line 1 column {len(GOOD) + 1}"),
+        (b'{\n  "temp_c": 8.75,\n  humidity: 1}', "key must be a string at line 3 column 3"),
+        (b'{"temp_c": 8,75}', "key must be a string at line 1 column 14"),
+        (b"\n", "EOF while parsing a value at line 2 column 0"),
     ],
-    ids=lambda body: repr(body[:20]),
+    ids=lambda value: repr(value[:20]),
 )
-def test_a_body_that_is_not_json_is_a_400(url: str, path: bytes, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_a_400_that_says_where(
+    url: str, path: bytes, body: bytes, reason: str
+) -> None:
     answer = one(url, post(body, path=path))
     assert answer.status == 400
-    assert answer.problem() == "the body is not valid JSON"
+    assert answer.problem().startswith(f"the body is not valid JSON: {reason}")
+
+
+@pytest.mark.parametrize("path", [b"/predict", b"/predict_batch"])
+@pytest.mark.parametrize("kind", [b"application/json", b"text/csv"])
+@pytest.mark.parametrize("body", [b"", BOM_UTF8])
+def test_an_empty_body_is_called_empty(url: str, path: bytes, kind: bytes, body: bytes) -> None:
+    answer = one(url, post(body, path=path).replace(b"application/json", kind))
+    if (path, kind) == (b"/predict", b"text/csv"):
+        assert answer.status == 415
+    else:
+        assert answer.status == 400
+        assert answer.problem() == "the body is empty"
+
+
+def test_a_byte_order_mark_before_the_body_is_skipped(url: str, expected: dict[str, Any]) -> None:
+    """Windows' editors and PowerShell write one."""
+    assert forecast(url, BOM_UTF8 + GOOD) == expected
+    many = one(url, post(BOM_UTF8 + bulk(GOOD), path=b"/predict_batch")).forecast()
+    assert many["forecasts"][0]["prediction"] == expected["prediction"]
 
 
 def with_temperature(number: bytes) -> bytes:

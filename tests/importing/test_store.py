@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,35 @@ def test_importing_an_older_pair_again_makes_it_the_latest(tmp_path: Path) -> No
     assert run_cli("import", *first, home=tmp_path).returncode == 0
     assert latest(tmp_path) == version
     assert len(tags(tmp_path)) == 4
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("compiled.onnx", lambda path: path.write_bytes(path.read_bytes() + b"x")),
+        ("svc.onnx", Path.unlink),
+        ("card/MODEL_CARD.md", Path.unlink),
+        ("model.yaml", lambda path: path.write_text(path.read_text().replace("calibrated: true", ""))),
+        ("model.yaml", lambda path: path.write_text("{{{")),
+        ("model.yaml", Path.unlink),
+    ],
+)
+def test_importing_again_repairs_what_changed_or_vanished_in_the_store(
+    bentoml_home: Path, tmp_path: Path, file: str, damage: Callable[[Path], object]
+) -> None:
+    shutil.copytree(bentoml_home / "models", tmp_path / "models")
+    folder = tmp_path / "models" / "weather-classifier" / latest(tmp_path)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    damage(folder / file)
+    done = run_cli("import", "--json", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "written again" in done.stderr
+    assert json.loads(done.stdout)["repaired"] is True
+    for path, content in before.items():
+        if path.name != "model.yaml":  # has the time of its creation
+            assert path.read_bytes() == content
+    again = run_cli("import", home=tmp_path)
+    assert "nothing added" in again.stderr
 
 
 def test_the_old_systems_files_import_as_they_are(tmp_path: Path) -> None:

@@ -94,6 +94,15 @@ def test_faults_in_csv_name_row_and_field(client: httpx.Client) -> None:
         ["observations", 5],
         ["observations", 7, "temp_c"],
     ]
+    assert faults[0]["msg"] == "temp_c is not a number: give a number from -90 to 60 °C"
+
+
+def test_an_empty_cell_is_a_missing_value(client: httpx.Client) -> None:
+    """pandas writes NaN as an empty cell."""
+    lines = as_csv([EXAMPLE]).replace(str(EXAMPLE["humidity"]), " ", 1)
+    (fault,) = rejected(client.post("/predict_batch", content=lines, headers=CSV))
+    assert fault["loc"] == ["observations", 0, "humidity"]
+    assert str(fault["msg"]).startswith("humidity is missing: give a fraction")
 
 
 def test_the_list_of_faults_is_limited(client: httpx.Client) -> None:

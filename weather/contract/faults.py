@@ -9,6 +9,9 @@ from pydantic import ValidationError
 
 from weather.contract.variables import FEATURES, LIMITS, UNITS
 
+EMPTY = "EOF while parsing a value at line 1 column 0"
+"""What pydantic's JSON parser says of no bytes at all."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -27,19 +30,29 @@ def _accepted(name: str) -> str:
     return f"a number from {low:g} to {high:g}{unit}"
 
 
-def faults(error: ValidationError, *prefix: str | int) -> list[Fault]:
+def json_fault(reason: str) -> Fault:
+    """A body that is not JSON. ``reason`` is that of pydantic's parser, with line and column; it repeats
+    nothing of the body.
+    """
+    if reason == EMPTY:
+        return Fault([], "the body is empty", "json_invalid")
+    return Fault([], f"the body is not valid JSON: {reason}", "json_invalid")
+
+
+def faults(error: ValidationError, *prefix: str | int, number: str = "a JSON number") -> list[Fault]:
     """Every fault of a rejected record, each naming its field and what it accepts.
 
-    ``prefix`` is put before each location, e.g. ``("observations", 3)``. Values are not repeated; the
-    name of an unknown field is, cut to 64 characters.
+    ``prefix`` is put before each location, e.g. ``("observations", 3)``; ``number`` is what a value
+    should be. Values are not repeated; the name of an unknown field is, cut to 64 characters.
     """
     result: list[Fault] = []
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
+    for item in error.errors(include_url=False, include_input=False):
         kind = item["type"]
         name = str(item["loc"][0])[:64] if item["loc"] else ""
         if kind == "json_invalid":
-            message = "the body is not valid JSON"
-        elif kind == "extra_forbidden":
+            result.append(json_fault(item["ctx"]["error"]))
+            continue
+        if kind == "extra_forbidden":
             message = f"{name} is not a known field; the fields are {', '.join(FEATURES)}"
         elif not name:
             message = f"expected one flat JSON object with the fields {', '.join(FEATURES)}"
@@ -50,6 +63,6 @@ def faults(error: ValidationError, *prefix: str | int) -> list[Fault]:
         elif kind == "finite_number":
             message = f"{name} is not a finite number: give {_accepted(name)}"
         else:
-            message = f"{name} is not a JSON number: give {_accepted(name)}"
+            message = f"{name} is not {number}: give {_accepted(name)}"
         result.append(Fault(loc=[*prefix, *([name] if name else [])], msg=message, type=kind))
     return result

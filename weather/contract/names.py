@@ -4,6 +4,9 @@ SCALER_FILE = "model-scaler.pkl"
 MODEL_FILE = "svc.onnx"
 MANIFEST_FILE = "manifest.json"
 
+SERVICE = "rain_forecast"
+"""The service's name in BentoML's configuration, in metrics and in logs."""
+
 SCALER = "weather-scaler"
 CLASSIFIER = "weather-classifier"
 

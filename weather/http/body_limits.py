@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from weather.http.compression import ENCODINGS, check_encoding, decompress
 from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, Endpoint
 from weather.http.problems import Problem
 from weather.telemetry.metrics import count_refusal
@@ -20,8 +21,8 @@ class BodyLimits:
     """ASGI middleware: passes on requests with their whole body, of a type and size in ``ENDPOINTS``.
 
     BentoML parses unknown content types as JSON and has no size limit: a 100 MB body took a worker to
-    534 MB. A body without Content-Length is counted as it arrives. Slow senders wait here, without
-    a slot of ``Admission``.
+    534 MB. A body without Content-Length is counted as it arrives, a compressed one is decompressed and
+    counted again. Slow senders wait here, without a slot of ``Admission``.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -36,11 +37,15 @@ class BodyLimits:
             await self.app(scope, receive, send)
             return
         try:
-            check_headers(scope["headers"], endpoint)
+            encoding = check_headers(scope["headers"], endpoint)
             body = await self.read(receive, endpoint)
+            if encoding and body is not None:
+                scope, body = decompressed(scope, body, encoding, endpoint)
         except Problem as problem:
-            count_refusal(REASONS[problem.status])
-            await problem.response()(scope, receive, send)
+            if problem.status in REASONS:
+                count_refusal(REASONS[problem.status])
+            accepted = {"Accept-Encoding": ", ".join(ENCODINGS)} if problem.status == 415 else None
+            await problem.response(accepted)(scope, receive, send)
             return
         if body is not None:
             await self.app(scope, replay(body, receive), send)
@@ -72,22 +77,39 @@ class BodyLimits:
         return None
 
 
-def check_headers(headers: Iterable[tuple[bytes, bytes]], endpoint: Endpoint) -> None:
-    """Reject a request by its headers alone.
+def check_headers(headers: Iterable[tuple[bytes, bytes]], endpoint: Endpoint) -> str:
+    """Reject a request by its headers alone, or return its Content-Encoding, empty for none.
 
     Raises:
         Problem: 415 or 413.
     """
-    media_type = length = b""
+    media_type = length = encoding = b""
     for name, value in headers:
         if name == b"content-type":
             media_type = value
         elif name == b"content-length":
             length = value
+        elif name == b"content-encoding":
+            encoding += b"," + value if encoding else value
     if media_type.partition(b";")[0].strip().lower().decode("latin-1") not in endpoint.media_types:
         raise Problem(415, f"the Content-Type must be {' or '.join(endpoint.media_types)}")
     if length and int(length) > endpoint.max_bytes:
         raise too_large(endpoint)
+    return check_encoding(encoding) if encoding else ""
+
+
+def decompressed(scope: Scope, body: Message, encoding: str, endpoint: Endpoint) -> tuple[Scope, Message]:
+    """The request as if it had been sent without compression.
+
+    Raises:
+        Problem: 413 or 400.
+    """
+    content = decompress(body["body"], encoding, endpoint.max_bytes)
+    if len(content) > endpoint.max_bytes:
+        raise too_large(endpoint)
+    headers = [h for h in scope["headers"] if h[0] not in (b"content-encoding", b"content-length")]
+    headers.append((b"content-length", b"%d" % len(content)))
+    return {**scope, "headers": headers}, {**body, "body": content}
 
 
 def too_large(endpoint: Endpoint) -> Problem:

@@ -82,7 +82,8 @@ HEADERS: dict[int, dict[str, Any]] = {
     **{
         status: {
             "Retry-After": {
-                "required": True,
+                # A model that failed its check fails until the service is started anew.
+                "required": status != 503,
                 "description": "seconds to wait before the next attempt",
                 "schema": {"type": "integer", "minimum": 1},
             }
@@ -90,7 +91,7 @@ HEADERS: dict[int, dict[str, Any]] = {
         for status in RETRY_HEADERS
     },
 }
-"""Headers that an error response always has."""
+"""Headers of error responses."""
 
 STATUSES = (400, 413, 415, 429, 500, 503, 504)
 """Statuses of a POST besides 200 (and 401)."""

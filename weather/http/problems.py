@@ -28,10 +28,16 @@ RETRY_HEADERS: dict[int, dict[str, str]] = {429: {"Retry-After": "1"}, 503: {"Re
 
 
 class Problem(Exception):
-    """A request that can't be answered: a status, one sentence, and a list of faults if there are any."""
+    """A request that can't be answered: a status, one sentence, and a list of faults if there are any.
 
-    def __init__(self, status: int, error: str = "", detail: Sequence[Fault] = ()) -> None:
+    ``retry=False`` leaves out Retry-After, for what a later request won't change.
+    """
+
+    def __init__(
+        self, status: int, error: str = "", detail: Sequence[Fault] = (), retry: bool = True
+    ) -> None:
         self.status = status
+        self.retry = retry
         self.error = error or MESSAGES.get(status) or HTTPStatus(status).phrase.lower()
         self.detail = detail
         super().__init__(self.error)
@@ -41,7 +47,7 @@ class Problem(Exception):
         return JSONResponse(
             {"error": self.error, "detail": [asdict(fault) for fault in self.detail]},
             self.status,
-            {**RETRY_HEADERS.get(self.status, {}), **(headers or {})},
+            {**(RETRY_HEADERS.get(self.status, {}) if self.retry else {}), **(headers or {})},
         )
 
 
@@ -49,6 +55,12 @@ def bad_request(faults: Sequence[Fault]) -> Problem:
     """400 for a body that breaks the contract; the sentence is that of the first fault."""
     more = len(faults) - 1
     return Problem(400, faults[0].msg + (f" (and {more} more)" if more else ""), faults)
+
+
+def problem_response(_: Request, error: Exception) -> Response:
+    """Exception handler for a ``Problem``."""
+    assert isinstance(error, Problem)
+    return error.response()
 
 
 def http_problem(_: Request, error: Exception) -> Response:

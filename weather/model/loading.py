@@ -20,13 +20,21 @@ def load(scaler: bentoml.Model, classifier: bentoml.Model) -> Classifier:
     """The classifier, after checks of its files, its scaler and its golden rows.
 
     Raises:
-        NotServable: a file differs from its SHA-256, the classifier was imported with another scaler,
-            or a golden row's forecast differs from the manifest.
+        NotServable: a file is missing or differs from its SHA-256, the classifier was imported with
+            another scaler, or a golden row's forecast differs from the manifest.
     """
     metadata: dict[str, Any] = classifier.info.metadata
     for name, digest in metadata["sha256"].items():
-        if hashlib.sha256(Path(classifier.path_of(name)).read_bytes()).hexdigest() != digest:
-            raise NotServable(f"{name} in {classifier.tag} has changed since it was imported")
+        try:
+            content = Path(classifier.path_of(name)).read_bytes()
+        except OSError as error:
+            raise NotServable(
+                f"{name} in {classifier.tag} can't be read ({error.strerror}): import the pair again"
+            ) from None
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise NotServable(
+                f"{name} in {classifier.tag} has changed since it was imported: import the pair again"
+            )
     if metadata["scaler"] != str(scaler.tag):
         raise NotServable(
             f"{classifier.tag} was imported with {metadata['scaler']}, not {scaler.tag}; "

@@ -32,13 +32,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from weather.http.admission import Admission
+from weather.http.api_keys import ApiKeys
 from weather.http.deadline import Deadline
 from weather.http.limits import ENDPOINTS
-from weather.http.problems import Problem, http_problem, unexpected_problem
+from weather.http.problems import Problem, http_problem, problem_response, unexpected_problem
+from weather.http.startup import StartupGuard
 from weather.pages.routes import PAGE_PATHS
+from weather.serving import serve_command, supervision
 from weather.serving.queue import Submit, batching_queue
 from weather.serving.traffic import TrafficMetrics
 from weather.serving.workers import worker_missing
+from weather.telemetry import metric_files
 from weather.telemetry.buffer import BufferedHistogram
 from weather.telemetry.metrics import count_refusal, families
 from weather.telemetry.request_id import RequestId
@@ -47,10 +51,17 @@ from weather.telemetry.request_id import RequestId
 class OptimizedService(Service[Any]):  # type: ignore[misc]
     """A BentoML service whose ASGI app is built by ``AppFactory``."""
 
-    def to_asgi(self, is_main: bool = True) -> Starlette:
-        """As in BentoML, with our factory."""
+    def inject_config(self) -> None:
+        """As in BentoML; in the supervisor of `bentoml serve` also what precedes the start."""
+        super().inject_config()
+        serve_command.prepare(self, keys=any(kind is ApiKeys for kind, _ in self.middlewares))
+
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:
+        """As in BentoML, with our factory; called in the workers."""
+        supervision.follow_supervisor()
+        metric_files.install()
         self.inject_config()
-        return AppFactory(self, is_main=is_main)()
+        return StartupGuard(AppFactory(self, is_main=is_main)())
 
 
 class AppFactory(ServiceAppFactory):  # type: ignore[misc]
@@ -68,6 +79,7 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
     def __call__(self) -> Starlette:
         """The app; errors raised by Starlette itself have the service's error format too."""
         app: Starlette = super().__call__()
+        app.add_exception_handler(Problem, problem_response)
         app.add_exception_handler(HTTPException, http_problem)
         app.add_exception_handler(Exception, unexpected_problem)
         return app

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -21,7 +22,7 @@ from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from weather.contract.faults import Fault, faults
+from weather.contract.faults import Fault, faults, json_fault
 from weather.contract.variables import (
     FEATURES,
     LABELS,
@@ -123,9 +124,9 @@ async def parse_json(body: bytes) -> NDArray[np.float64]:
         Problem: 400, see BulkObservations.
     """
     try:
-        document = from_json(body)
-    except ValueError:
-        raise bad_request([Fault([], "the body is not valid JSON", "json_invalid")]) from None
+        document = from_json(body.removeprefix(BOM_UTF8))
+    except ValueError as error:
+        raise bad_request([json_fault(str(error))]) from None
     if not isinstance(document, dict) or document.keys() != {"observations"}:
         raise bad_request([Fault([], 'expected one JSON object: {"observations": [{…}, …]}', "model_type")])
     records = document["observations"]
@@ -166,6 +167,8 @@ async def parse_csv(body: bytes) -> NDArray[np.float64]:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise bad_request([Fault([], "the body is not UTF-8", "csv_invalid")]) from None
+    if not text:
+        raise bad_request([Fault([], "the body is empty", "csv_invalid")])
     header, _, lines = text.partition("\n")
     names = [name.strip().strip('"') for name in header.split(",")]
     if sorted(names) != sorted(FEATURES):
@@ -193,11 +196,15 @@ def csv_faults(lines: str, order: list[int]) -> Iterator[Fault]:
                 message = f"{len(cells)} values instead of {len(FEATURES)}"
                 yield Fault(["observations", index], message, "csv_row")
                 continue
-            record = {name: _number(cells[at]) for name, at in zip(FEATURES, order, strict=True)}
+            record = {
+                name: _number(cells[at])
+                for name, at in zip(FEATURES, order, strict=True)
+                if cells[at].strip()
+            }
             try:
                 WeatherVariables.model_validate(record)
             except ValidationError as error:
-                yield from faults(error, "observations", index)
+                yield from faults(error, "observations", index, number="a number")
     except csv.Error:
         yield NOT_A_TABLE
 

@@ -7,6 +7,8 @@ that BentoML's documentation recommends needs a second process (docs/performance
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+
 from bentoml import IODescriptor
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -31,7 +33,7 @@ class Observation(WeatherVariables, IODescriptor):  # type: ignore[misc]
             Problem: 400, with every fault of the record.
         """
         try:
-            return WeatherVariables.model_validate_json(await request.body())
+            return WeatherVariables.model_validate_json((await request.body()).removeprefix(BOM_UTF8))
         except ValidationError as error:
             raise bad_request(faults(error)) from None
 

@@ -1,0 +1,113 @@
+"""What the supervisor does of ours when `bentoml serve` runs: check, make the run folder, pin the models.
+
+BentoML calls ``Service.inject_config`` in `bentoml serve` before it touches anything: the folder of
+metrics is emptied, the models are resolved and the port is bound after that. What is private of
+BentoML here is looked at by ``tests/serving/test_serve_command.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from _bentoml_sdk import Service
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.configuration.helpers import get_default_config
+from bentoml._internal.configuration.v2 import SCHEMA
+from bentoml._internal.utils.analytics import usage_stats
+from bentoml.exceptions import BentoMLException, NotFound
+from schema import Optional
+from yaml import YAMLError
+
+from weather.serving import preflight, run_folder, supervision
+
+log = logging.getLogger("bentoml.weather")
+
+
+def no_tracking() -> None:
+    """Have BentoML send no usage data, unless the environment says that it may.
+
+    In effect also where `bentoml` was started without our Makefile: what it sends, it sends later.
+    """
+    os.environ.setdefault(usage_stats.BENTOML_DO_NOT_TRACK, "True")
+    usage_stats.do_not_track.cache_clear()
+
+
+def prepare(service: Service[Any], keys: bool) -> None:
+    """In the supervisor of `bentoml serve`: check, and make ready what the workers share.
+
+    ``keys`` says whether API keys are wanted.
+
+    Raises:
+        Refusal: the service must not be started.
+    """
+    command = click.get_current_context(silent=True)
+    if command is None or command.command.name != "serve":
+        return
+    options = command.params
+    host = options["host"] or BentoMLContainer.http.host.get()
+    preflight.check_port(host, options["port"] or BentoMLContainer.http.port.get())
+    preflight.check_tls(tls(options), working_folder(options))
+    services = BentoMLContainer.config.services.get()
+    known = get_default_config(version=2)["services"]
+    preflight.check_configuration(services, known, service.name, SCHEMA.schema["services"][Optional(str)])
+    home = BentoMLContainer.bentoml_home.get()
+    # As strings: to look a tag up changes `latest` in it to what was found.
+    tags = [str(model.tag) for model in (service.bento.info.all_models if service.bento else service.models)]
+    models = preflight.check_models(resolved(tags), home)
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    for warning in preflight.warnings(host, keys, given):
+        log.warning(warning)
+    folder = run_folder.create(Path(home), models)
+    BentoMLContainer.prometheus_multiproc_dir.set(str(folder.metrics))
+
+    def reload() -> None:
+        try:
+            folder.write(preflight.check_models(resolved(tags), home))
+        except (preflight.Refusal, OSError) as reason:
+            log.error("The models stay as they are: %s", reason)
+
+    supervision.supervise(reload)
+
+
+def resolved(tags: Iterable[str]) -> dict[str, str | None]:
+    """For each model's name the tag in the store, ``latest`` resolved; None if the store lacks it.
+
+    Raises:
+        Refusal: a model in the store can't be read.
+    """
+    store = BentoMLContainer.model_store.get()
+    found: dict[str, str | None] = {}
+    for tag in tags:
+        name = tag.partition(":")[0]
+        try:
+            found[name] = str(store.get(tag).tag)
+        except NotFound:
+            found[name] = None
+        except (BentoMLException, YAMLError):
+            raise preflight.Refusal(
+                f"{tag} in the model store can't be read: run `make import`, which writes it again"
+            ) from None
+    return found
+
+
+def tls(options: dict[str, Any]) -> preflight.Tls:
+    """Options of the command, or of BentoML's configuration."""
+    of = BentoMLContainer.ssl
+    return preflight.Tls(
+        options["ssl_certfile"] or of.certfile.get(),
+        options["ssl_keyfile"] or of.keyfile.get(),
+        options["ssl_keyfile_password"] or of.keyfile_password.get(),
+        options["ssl_ca_certs"] or of.ca_certs.get(),
+        options["ssl_ciphers"] or of.ciphers.get(),
+    )
+
+
+def working_folder(options: dict[str, Any]) -> Path:
+    """Where the workers run, as `bentoml serve` has it."""
+    bento = Path(options["bento"]).expanduser()
+    return Path(options["working_dir"] or (bento if bento.is_dir() else "."))
