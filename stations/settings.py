@@ -43,9 +43,6 @@ class Settings(BaseSettings):
     breaker_failures: Annotated[int, Field(ge=1)] = 3
     """Failures in a row that open the circuit breaker; then one request at a time probes."""
 
-    carry_hours: Annotated[int, Field(ge=0, le=12)] = 3
-    """A missing value is carried forward from the station's last hours, at most so many."""
-
     assumed_visibility_km: Annotated[float, Field(ge=0, le=100)] = 16.09
     """For stations that don't measure it, where the model needs it: 10 miles, the most that US
     stations report, and the value of 9 in 10 hours of the default training data."""

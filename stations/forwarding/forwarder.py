@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from stations import metrics
 from stations.forwarding.breaker import Breaker
 from stations.forwarding.client import Answers, ForecastService, Model, RowsRefused, Unavailable
-from stations.forwarding.inputs import Incomplete, Input, complete
+from stations.forwarding.inputs import MAX_CARRY_HOURS, Incomplete, Input, complete
 from stations.settings import Settings
 from stations.store import queue
 from stations.store.access import Database, DatabaseFailed
@@ -121,7 +121,7 @@ class Forwarder:
         self, connection: Connection
     ) -> tuple[list[Mapping[str, Any]], dict[Key, list[Mapping[str, Any]]]]:
         rows = queue.queued(connection, self.settings.batch_rows)
-        return rows, queue.earlier(connection, rows, self.settings.carry_hours)
+        return rows, queue.earlier(connection, rows, MAX_CARRY_HOURS)
 
     def _inputs(
         self,

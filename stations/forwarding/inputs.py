@@ -6,8 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stations.contract import BEARING, FEATURES, RAIN, VISIBILITY
+from stations.contract import BEARING, FEATURES, PRESSURE, RAIN, VISIBILITY
 from stations.reports import HOUR
+
+CARRY_HOURS = {
+    "temp_c": 3,
+    "humidity": 3,
+    "wind_speed_kmph": 3,
+    BEARING: 3,
+    VISIBILITY: 3,
+    PRESSURE: 12,
+}
+"""A missing value is the station's last one, if that is not older. Pressure: airports leave it out for up
+to 11 h, above all when it rains, and training bridges 12. Rain is never carried forward: it is what the
+forecast leans on most."""
+
+MAX_CARRY_HOURS = max(CARRY_HOURS.values())
 
 
 @dataclass(frozen=True)
@@ -31,10 +45,9 @@ def complete(
 ) -> Input:
     """The input of an hour, rows of the table ``hours``; ``earlier`` are those before it, newest first.
 
-    A missing value is the station's last one among ``earlier``. What is missing there too: fields in
+    A missing value is carried forward, see CARRY_HOURS. What is missing there too: fields in
     ``optional`` are sent as null; a calm has no bearing, which is 0 as in the training data; a bearing
     that is variable is taken as 0, and visibility as ``assumed_visibility_km``, and the notes say so.
-    Rain is never carried forward: it is what the forecast leans on most.
 
     Raises:
         Incomplete: another field is missing.
@@ -48,9 +61,9 @@ def complete(
         if values[name] is not None or name == RAIN:
             continue
         for before in earlier:
-            if before[name] is not None:
+            age = (hour["hour"] - before["hour"]) // HOUR
+            if before[name] is not None and age <= CARRY_HOURS[name]:
                 values[name] = before[name]
-                age = (hour["hour"] - before["hour"]) // HOUR
                 notes.append(f"{name} was missing; the value of {age} h before was used")
                 break
         else:

@@ -29,7 +29,7 @@ def earlier(
     """For each queued hour that lacks a value, up to ``carry_hours`` hours before it, newest first."""
     found: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for row in queue:
-        if carry_hours and any(row[name] is None for name in FEATURES):
+        if any(row[name] is None for name in FEATURES):
             before = (
                 select(hours)
                 .where(hours.c.station == row["station"])

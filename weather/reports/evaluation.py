@@ -27,12 +27,14 @@ def horizon_of(artifacts: Artifacts, given: int | None) -> int:
 
 
 def evaluate(artifacts: Artifacts, samples: Samples) -> dict[str, Verification]:
-    """Any artifacts on labelled hours, beside persistence and climatology of these very hours."""
-    rain, probability = Classifier(compile_pair(artifacts).model)(samples.x)
+    """Any artifacts on labelled hours, beside persistence and climatology of these very hours.
+
+    Probabilities are those that the service answers, to six decimals.
+    """
+    rain, probability = Classifier(compile_pair(artifacts).model).decide(samples.x)
     reference = Reference.of(samples.rain_now, samples.y)
     climatology = np.full(len(samples), reference.climatology)
     persistence = reference.persistence(samples.rain_now)
-    unknown = np.full(len(samples), np.nan)
     verified = partial(
         Verification,
         y=samples.y,
@@ -42,7 +44,8 @@ def evaluate(artifacts: Artifacts, samples: Samples) -> dict[str, Verification]:
     )
     return {
         "model": verified(
-            decision=rain, probability=unknown if probability is None else probability.astype(np.float64)
+            decision=np.array(rain, np.bool_),
+            probability=np.array(probability, np.float64),  # None becomes NaN
         ),
         "persistence": verified(decision=samples.rain_now, probability=persistence),
         "climatology": verified(decision=climatology > 0.5, probability=climatology),
