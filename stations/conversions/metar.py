@@ -64,7 +64,7 @@ def parse(text: str, now: float, reference: float | None = None) -> Report:
         )
     notes: list[str] = []
     values = _values(decoded, text, notes)
-    if not values:
+    if values.keys() <= {RAIN}:  # without any group "no weather" is not an observation either
         raise refused("metar", "the METAR has none of the values that a forecast needs", "metar_invalid")
     correction = bool(decoded.correction) or CORRECTIONS.fullmatch(decoded.mod) is not None
     return Report(
