@@ -125,7 +125,7 @@ class Database:
         together = [report for waiting in group for report in waiting.batch]
         try:
             outcomes = iter(await self.write(write_reports, together, int(time.time())))
-        except DatabaseFailed as error:
+        except Exception as error:  # whatever it is: those who wait must learn of it
             if len(group) > 1:  # somebody's may be the reason: the others' are not to suffer from it
                 for waiting in group:
                     await self._write_group([waiting])
