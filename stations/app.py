@@ -23,6 +23,7 @@ from stations.http.keys import Keys
 from stations.http.problems import HANDLED, answer_problem
 from stations.ingestion import Ingestion
 from stations.logs import RequestId
+from stations.pages import routes as pages
 from stations.settings import Settings
 from stations.store.access import Database
 from stations.store.database import connect, migrate
@@ -31,6 +32,7 @@ from stations.verification.live import Gauges
 log = logging.getLogger("stations")
 
 ROUTES = [
+    *pages.ROUTES,
     Route("/metar", reports.post_metar, methods=["POST"]),
     Route("/reports", reports.post_reports, methods=["POST"]),
     Route("/report", reports.get_report),

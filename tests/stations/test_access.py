@@ -34,7 +34,7 @@ def report(number: int, station: str = "A") -> Report:
 
 def test_those_who_come_together_share_a_transaction(tmp_path: Path) -> None:
     async def act(database: Database) -> None:
-        commits = []
+        commits: list[object] = []
         event.listen(database.engine, "commit", commits.append)
         stored = await asyncio.gather(*(database.store([report(n)]) for n in range(500)))
         assert stored == [["stored"]] * 500

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from loadtest.serving import PROJECT
 from stations import contract
 from stations.forwarding.client import optional_fields
 from stations.store.reading import CSV_COLUMNS
-from tests.conftest import PROJECT
 from weather.contract import variables
 from weather.http.openapi import document
 from weather.training import observations

@@ -64,7 +64,7 @@ def test_humidity_from_the_dew_point() -> None:
 
 
 def test_pressure_is_reduced_by_the_hypsometric_equation() -> None:
-    # The standard atmosphere has 954.6 hPa at 500 m and 11.75 °C; one layer of that temperature gives 0.3 more.
+    # The standard atmosphere: 954.6 hPa at 500 m and 11.75 °C; a layer of that temperature gives 0.3 more.
     assert reduced(954.61, 500, 11.75) == pytest.approx(1013.25, abs=0.4)
     assert reduced(1000, 0, 15) == 1000
 
@@ -138,7 +138,7 @@ def test_a_broken_sensor_costs_its_own_value_only() -> None:
 
 @pytest.mark.parametrize("text", ["2026-11-26 03:00:00", "yesterday", "2026-11-26"])
 def test_a_console_s_wrong_clock_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="dateutc is no time|ahead of this service's clock"):
+    with pytest.raises(Refused, match=r"dateutc is no time|ahead of this service's clock"):
         ecowitt.parse({**FORM, "dateutc": text}, "home", None, NOW)
 
 

@@ -25,7 +25,7 @@ from tests.stations.stand_in import StandIn, standing_in
 
 NOON = 1_370_606_400
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "temp_c": 10.0,
     "humidity": 0.5,
     "wind_speed_kmph": 10.0,
@@ -42,14 +42,14 @@ def hour(number: int = 0, **values: float | None) -> dict[str, Any]:
 
 def test_missing_values_are_carried_forward_for_a_while() -> None:
     before = [hour(-1, temp_c=9.0), hour(-3, humidity=0.7, temp_c=8.0), hour(-12, pressure_millibars=990.0)]
-    bare = {**GOOD, "temp_c": None, "humidity": None, "pressure_millibars": None}
+    bare: dict[str, Any] = {**GOOD, "temp_c": None, "humidity": None, "pressure_millibars": None}
     found = complete(hour(**bare), before, frozenset(), 16.09)
     assert (found.values["temp_c"], found.values["humidity"]) == (9, 0.7)
     assert found.values["pressure_millibars"] == 990
     assert "humidity was missing; the value of 3 h before was used" in found.notes
     assert found.assumed == ()
+    older = [{**row, "hour": row["hour"] - HOUR} for row in before]
     with pytest.raises(Incomplete, match="no forecast: humidity and pressure_millibars missing"):
-        older = [{**row, "hour": row["hour"] - HOUR} for row in before]
         complete(hour(**bare), older, frozenset(), 16.09)
 
 

@@ -25,6 +25,14 @@ def report(minutes: float, station: str = "A", correction: bool = False, **value
     return Report(station, int(NOON + 60 * minutes), "test", values, (), correction)
 
 
+def rain(value: float) -> dict[str, Any]:
+    return {RAIN: float(value)}
+
+
+def humid(value: float | None) -> dict[str, Any]:
+    return {} if value is None else {"humidity": value}
+
+
 def hour_rows(connection: Connection) -> dict[tuple[str, int], dict[str, Any]]:
     rows = connection.execute(select(hours)).mappings()
     return {(row["station"], (row["hour"] - NOON) // HOUR): dict(row) for row in rows}
@@ -89,13 +97,13 @@ def test_a_correction_replaces(connection: Connection) -> None:
 
 
 def test_an_hour_is_its_last_values_and_any_rain(connection: Connection) -> None:
-    rain = {RAIN: 1.0}
+    wet = rain(1.0)
     write_reports(
         connection,
         [
             report(-60, temp_c=99),  # of the hour before
-            report(-50, temp_c=9, humidity=0.5, **rain),
-            report(-5, temp_c=10, **{RAIN: 0.0}),
+            report(-50, temp_c=9, humidity=0.5, **wet),
+            report(-5, temp_c=10, **rain(0.0)),
             report(0, wind_speed_kmph=3),
             report(1, temp_c=-99),  # of the hour after
         ],
@@ -113,8 +121,8 @@ def test_the_order_of_arrival_makes_no_difference(connection: Connection) -> Non
         report(
             5 * n,
             temp_c=float(n),
-            **({RAIN: float(n % 7 == 0)} if n % 3 else {}),
-            **({"humidity": n / 100} if n % 4 == 0 else {}),
+            **(rain(n % 7 == 0) if n % 3 else {}),
+            **humid(n / 100 if n % 4 == 0 else None),
         )
         for n in range(40)
     ]
@@ -168,7 +176,7 @@ def test_an_hour_that_can_no_longer_be_forecast_has_no_old_forecast(connection: 
 def test_the_verdict_is_rain_in_the_horizon(
     connection: Connection, rain_at: int | None, rained: bool
 ) -> None:
-    observed = [report(60 * n, **{RAIN: float(n == rain_at)}) for n in range(6)]
+    observed = [report(60 * n, **rain(float(n == rain_at))) for n in range(6)]
     write_reports(connection, observed[:1], NOON)
     store_forecasts(connection, [forecast(0)])
     for n in range(1, 4):
@@ -182,22 +190,22 @@ def test_a_gap_in_the_horizon_leaves_the_forecast_unverified_until_it_is_filled(
     connection: Connection,
 ) -> None:
     store_forecasts(connection, [forecast(0), forecast(1, horizon=None)])
-    wet = {RAIN: 1.0}
+    wet = rain(1.0)
     write_reports(
         connection, [report(60, **wet), report(120, temp_c=3), report(180, **wet), report(240, **wet)], NOON
     )
     assert verdicts(connection) == {0: None, 1: None}
-    write_reports(connection, [report(110, **{RAIN: 0.0})], NOON)
+    write_reports(connection, [report(110, **rain(0.0))], NOON)
     assert verdicts(connection) == {0: True, 1: None}
 
 
 def test_a_forecast_that_comes_late_is_judged_at_once_and_late_rain_turns_a_verdict(
     connection: Connection,
 ) -> None:
-    write_reports(connection, [report(60 * n, **{RAIN: 0.0}) for n in range(6)], NOON)
+    write_reports(connection, [report(60 * n, **rain(0.0)) for n in range(6)], NOON)
     store_forecasts(connection, [forecast(0), forecast(0, "B")])
     assert connection.scalars(select(forecasts.c.rained).order_by(forecasts.c.station)).all() == [False, None]
-    write_reports(connection, [report(125, **{RAIN: 1.0})], NOON)
+    write_reports(connection, [report(125, **rain(1.0))], NOON)
     assert connection.scalar(select(forecasts.c.rained).where(forecasts.c.station == "A")) is True
 
 
@@ -212,7 +220,8 @@ def test_retention(connection: Connection) -> None:
 
 def test_the_export_has_what_was_asked_without_what_was_assumed(connection: Connection) -> None:
     values = dict.fromkeys(FEATURES, 1.0) | {"pressure_millibars": None, "visibility_km": None}
-    write_reports(connection, [report(0, **{n: v for n, v in values.items() if v is not None})], NOON)
+    present: dict[str, Any] = {n: v for n, v in values.items() if v is not None}
+    write_reports(connection, [report(0, **present)], NOON)
     write_reports(connection, [report(60, temp_c=2)], NOON)
     store_forecasts(
         connection, [forecast(0, pressure_millibars=1000.1, visibility_km=16.09, assumed=["visibility_km"])]
