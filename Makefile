@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 # special configuration go to one process (tests/conftest.py).
 PARALLEL ?= -n 4 --dist loadgroup
 
-.PHONY: help serve key picture test test-all check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve stations key picture test test-stations test-all check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ serve: $(VENV)/import ## serve on http://127.0.0.1:3000 (HOST=…, PORT=…)
 	$(BIN)/python train_import.py import --if-missing
 	exec $(BIN)/bentoml serve . --host $(HOST) --port $(PORT)
 
+stations: $(VENV)/development ## both services and a replayed week of three stations; prints the page's address
+	$(BIN)/python -m stations.demo $(ARGS)
+
 key: $(VENV)/import ## make an API key for NAME=…
 	@$(BIN)/python -m weather.http.api_keys $(NAME)
 
@@ -53,6 +56,9 @@ picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
 
 test: $(VENV)/development ## run all tests but the slow ones, 2 minutes (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
+
+test-stations: $(VENV)/development ## the tests of the second service, 2 minutes (ARGS=… for pytest)
+	$(BIN)/python -m pytest $(PARALLEL) tests/stations $(ARGS)
 
 test-all: $(VENV)/development ## run every test, and say which lines of the program they reach
 	$(BIN)/coverage erase
@@ -128,9 +134,12 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(VENV)/development ## add and remove pins in requirements/*.lock as pyproject.toml asks (UPGRADE=--upgrade, or "--upgrade-package NAME")
 	$(COMPILE) pyproject.toml -o requirements/serving.lock
-	for set in import training development benchmarks; do \
+	for set in import training benchmarks; do \
 	  $(COMPILE) pyproject.toml --extra $$set -c requirements/serving.lock -o requirements/$$set.lock; \
 	done
+	$(COMPILE) pyproject.toml --extra development --group stations -c requirements/serving.lock \
+	  -o requirements/development.lock
+	$(COMPILE) --group stations -c requirements/serving.lock -o requirements/stations.lock
 	$(COMPILE) --group mlserver -o requirements/mlserver.lock
 
 clean: ## remove .venv and what builds and tests left
