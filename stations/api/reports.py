@@ -98,6 +98,8 @@ async def _answer(
     if not taken:
         raise refusal([_placed(fault, index, many) for index, group in faults.items() for fault in group])
     outcomes = await state.ingestion.store(list(taken.values()))
+    changed = [r for r, o in zip(taken.values(), outcomes, strict=True) if o in ("stored", "corrected")]
+    await state.forwarder.wait_for({(r.station, r.hour) for r in changed}, state.settings.wait_seconds)
     told = await _told(state, taken.values())
     lines: list[dict[str, Any]] = [
         {"index": index, "error": group[0].msg, "detail": [asdict(f) for f in group[:MAX_FAULTS]]}
@@ -113,10 +115,8 @@ async def _answer(
 
 
 async def _told(state: State, reports: Iterable[Report]) -> dict[Any, dict[str, Any]]:
-    """The forecasts of these reports' hours, as far as they come within the time that answers wait."""
-    keys = list({(report.station, report.hour) for report in reports})
-    await state.forwarder.wait_for(keys, state.settings.wait_seconds)
-    found = await state.database.read(forecasts_of, keys)
+    """The forecasts of these reports' hours, or why there are none."""
+    found = await state.database.read(forecasts_of, [(report.station, report.hour) for report in reports])
     if state.forwarder.breaker.open:
         for line in found.values():
             if line["forecast"] is None and line["why_not"] is not None:

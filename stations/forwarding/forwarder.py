@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -52,7 +52,7 @@ class Forwarder:
         """There is something in the queue."""
         self.bell.set()
 
-    async def wait_for(self, keys: Sequence[Key], seconds: float) -> None:
+    async def wait_for(self, keys: Collection[Key], seconds: float) -> None:
         """Return when all these hours have been dealt with, ``seconds`` have passed, or it is no use."""
         if not keys or self.breaker.open:
             return

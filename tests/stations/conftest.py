@@ -11,15 +11,15 @@ from tests.stations import postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """The address of a real PostgreSQL."""
     if postgres.binaries() is None:
         pytest.skip("PostgreSQL is not installed (Debian's postgresql)")
-    with postgres.server(tmp_path_factory.mktemp("postgres")) as url:
+    with postgres.server() as url:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An address of each kind; PostgreSQL's may hold tables of an earlier test."""
     if request.param == "sqlite":

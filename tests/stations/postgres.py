@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,40 +25,30 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
+def server() -> Iterator[str]:
     """SQLAlchemy's URL of an empty database.
 
-    The data are in ``folder``; the socket is in a folder with a short name, as its path may have 107 bytes.
+    Its folder is not one of pytest's, which are for their owner only; and a socket's path may have 107 bytes.
     """
     home = binaries()
     assert home is not None
     as_user: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="pg") as socket:
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
         if os.getuid() == 0:
             user = pwd.getpwnam(USER)
-            for owned in (folder, Path(socket)):
-                os.chown(owned, user.pw_uid, user.pw_gid)
+            os.chown(folder, user.pw_uid, user.pw_gid)
             as_user = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
         data = f"{folder}/data"
 
-        def run(*command: str | Path, more: Sequence[str] = ()) -> None:
+        def run(*command: str | Path) -> None:
             subprocess.run(
-                [*as_user, *map(str, command), *more],
-                cwd=socket,
-                check=True,
-                stdout=subprocess.DEVNULL,
-                timeout=120,
+                [*as_user, *map(str, command)], cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=300
             )
 
-        # The parents of pytest's folders are for their owner only.
-        for parent in folder.parents:
-            if parent == Path(tempfile.gettempdir()):
-                break
-            parent.chmod(parent.stat().st_mode | 0o111)
         run(home / "initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync")
-        options = f"-k {socket} -c listen_addresses=''"
+        options = f"-k {folder} -c listen_addresses=''"
         run(home / "pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start")
         try:
-            yield f"postgresql+psycopg://{USER}@/postgres?host={socket}"
+            yield f"postgresql+psycopg://{USER}@/postgres?host={folder}"
         finally:
             run(home / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,12 @@ from stations.demo.replay import replay
 from stations.verification.scores import SCORES
 from tests.conftest import run_cli
 from tests.pages.browser import CHROMIUM, browser
+from tests.waiting import until
 from weather.importing.artifacts import Artifacts
 from weather.reports import evaluation
 from weather.training import observations
+
+pytestmark = pytest.mark.xdist_group("stations")
 
 FOR_EVER = {"STATIONS_REPORTS_DAYS": "0", "STATIONS_HOURS_DAYS": "0"}
 
@@ -33,10 +35,7 @@ def week(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station
     settings = {**FOR_EVER, "STATIONS_WAIT_SECONDS": "0"}
     with running(f"sqlite:///{folder}/stations.db", url, env=settings) as service:
         assert replay(service.url, speed=1e9) == 3 * 168
-        deadline = time.monotonic() + 120
-        while "stations_forecasts_total 504.0" not in httpx.get(f"{service.url}/metrics").text:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        until(lambda: "stations_forecasts_total 504.0" in httpx.get(f"{service.url}/metrics").text)
         yield service
 
 
@@ -47,15 +46,19 @@ def export(week: Stations, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_scores_are_those_of_evaluate(week: Stations, export: Path, artifacts: Artifacts) -> None:
+def test_the_scores_are_those_of_evaluate(
+    week: Stations, export: Path, artifacts: Artifacts, pair_folder: Path
+) -> None:
+    horizon = evaluation.horizon_of(artifacts, None)
     ours = httpx.get(f"{week.url}/scores").json()
-    samples = observations.samples(observations.from_csv(export), 4)
+    samples = observations.samples(observations.from_csv(export), horizon)
     for name, part in (("all", ours["all"]), *ours["stations"].items()):
         here = samples if name == "all" else samples.where(samples.station == name)
         theirs = evaluation.evaluate(artifacts, here)["model"].scores()
-        assert part["hours"] == len(here) == (492 if name == "all" else 164)
+        assert part["hours"] == len(here) == (168 - horizon) * (3 if name == "all" else 1)
         assert part["scores"] == pytest.approx({score: theirs[score] for score in SCORES}, abs=1e-9)
-    done = run_cli("evaluate", "--data", export, "--json")
+    pair = ("--scaler", pair_folder / "model-scaler.pkl", "--model", pair_folder / "svc.onnx")
+    done = run_cli("evaluate", "--data", export, *pair, "--json")
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)["model"]
     for score, value in ours["all"]["scores"].items():
@@ -122,10 +125,11 @@ def test_the_chart_has_the_rain_and_the_verdicts(page: Page, week: Stations) -> 
     assert wet
     expect(page.locator("#chart .wet")).to_have_count(len(wet))
     expect(page.locator("#chart circle")).to_have_count(25)
-    expect(page.locator("#chart circle.open")).to_have_count(4)
+    horizon = hours[0]["forecast"]["horizon_hours"]
+    expect(page.locator("#chart circle.open")).to_have_count(horizon)
     right = [h for h in hours if h["forecast"]["rained"] is (h["forecast"]["prediction"] == "Rain")]
     expect(page.locator("#chart circle.right")).to_have_count(len(right))
-    expect(page.locator("#chart-words")).to_contain_text(f"{len(right)} of 21 forecasts")
+    expect(page.locator("#chart-words")).to_contain_text(f"{len(right)} of {25 - horizon} forecasts")
     page.get_by_text("The hours as a table").click()
     expect(page.locator("#hours tbody tr")).to_have_count(25)
 
