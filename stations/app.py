@@ -23,6 +23,8 @@ from stations.http.keys import Keys
 from stations.http.problems import HANDLED, answer_problem
 from stations.ingestion import Ingestion
 from stations.logs import RequestId
+from stations.mqtt.bridge import Bridge
+from stations.mqtt.mapping import read
 from stations.pages import routes as pages
 from stations.settings import Settings
 from stations.store.access import Database
@@ -88,7 +90,13 @@ async def running(settings: Settings) -> AsyncIterator[State]:
     state.draining.watch()
     gauges = Gauges(database, settings)
     REGISTRY.register(gauges)
-    tasks = [watched(state, "the forwarder", forwarder.run()), watched(state, "the scores", gauges.run())]
+    work = {"the forwarder": forwarder.run(), "the scores": gauges.run()}
+    if settings.mqtt_url:
+        mapping = read(settings.mqtt_mapping) if settings.mqtt_mapping else []
+        bridge = Bridge(ingestion, database, settings, mapping)
+        forwarder.listeners.append(bridge.forecast)
+        work["MQTT"] = bridge.run()
+    tasks = [watched(state, name, coroutine) for name, coroutine in work.items()]
     try:
         yield state
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, select, tuple_
@@ -143,6 +143,22 @@ def _forecast(row: Row[Any]) -> dict[str, Any] | None:
         "issued": text_of(row.issued),
         "notes": row.notes,
     }
+
+
+def newest_forecasts(connection: Connection, names: Collection[str] | None) -> list[dict[str, Any]]:
+    """The newest forecast of these stations, or of all, with the station's name."""
+    newest = select(forecasts.c.station, func.max(forecasts.c.hour).label("hour")).group_by(
+        forecasts.c.station
+    )
+    if names is not None:
+        newest = newest.where(forecasts.c.station.in_(names))
+    last = newest.subquery()
+    query = (
+        select(forecasts, stations.c.name)
+        .join(last, and_(forecasts.c.station == last.c.station, forecasts.c.hour == last.c.hour))
+        .outerjoin(stations, stations.c.station == forecasts.c.station)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def forecasts_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
