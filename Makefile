@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 # special configuration go to one process (tests/conftest.py).
 PARALLEL ?= -n 4 --dist loadgroup
 
-.PHONY: help serve stations key picture test test-stations test-all check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve stations key picture test test-stations test-all check hooks train import evaluate bento image test-image image-stations test-image-stations loadtest chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,6 +94,12 @@ image: $(VENV)/import ## build the Bento and its container image (IMAGE=name:tag
 
 test-image: $(VENV)/development ## build the image and test it, confined; as root on Debian installs podman
 	deploy/image/engine.sh $(BIN)/python -m pytest deploy/image $(ARGS)
+
+image-stations: $(VENV)/import ## build the container image of the second service (IMAGE=name:tag, ENGINE=podman)
+	$(BIN)/python -m deploy.stations.build $(IMAGE)
+
+test-image-stations: $(VENV)/development ## build that image and test it, confined; as root on Debian installs podman
+	deploy/image/engine.sh $(BIN)/python -m pytest deploy/stations $(ARGS)
 
 loadtest: $(VENV)/development ## load a service of its own, or HOST=http://…, with Locust for 20 s (ARGS=--help)
 	$(BIN)/python -m loadtest.run $(if $(findstring ://,$(HOST)),--url $(HOST)) $(ARGS)

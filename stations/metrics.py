@@ -11,7 +11,7 @@ refused_reports = Counter("stations_reports_refused", "Reports that could not be
 refusals = Counter("stations_refusals", "Requests answered with an error, by status", ["status"])
 forecasts = Counter("stations_forecasts", "Forecasts stored")
 queue_length = Gauge("stations_queue_length", "Hours that wait for a forecast")
-mqtt_connected = Gauge("stations_mqtt_connected", "1 while there is a connection to the MQTT broker")
+mqtt_connected = Gauge("stations_mqtt_connected", "1 while there is a connection to the broker", ["broker"])
 forecast_service_up = Gauge("stations_forecast_service_up", "0 while the circuit breaker is open")
 request_seconds = Histogram(
     "stations_request_seconds",

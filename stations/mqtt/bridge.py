@@ -53,6 +53,8 @@ class Bridge:
         self.bell = asyncio.Event()
         self.announced: set[str] = set()
         self.last: dict[str, int] = {}
+        # No label, no series: where there is no broker there is nothing to be alarmed about.
+        self.connected = metrics.mqtt_connected.labels(urlsplit(settings.mqtt_url).hostname)
 
     async def forecast(self, made: Sequence[Mapping[str, Any]]) -> None:
         """The forwarder's listener: these stations have new forecasts."""
@@ -73,7 +75,7 @@ class Bridge:
                 log.warning("No connection to the MQTT broker: %s", error)
             except (DatabaseFailed, TooManyPending) as error:
                 log.error("Not stored, so the broker will send it again: %r", error)
-            metrics.mqtt_connected.set(0)
+            self.connected.set(0)
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
             pause = min(LONGEST_PAUSE, 2 * pause)
 
@@ -85,7 +87,7 @@ class Bridge:
         await client.publish(discovery.status_topic(prefix), "online", qos=QOS, retain=True)
         publishing = asyncio.create_task(self._publish(client))
         receiving = asyncio.create_task(self._receive(client))
-        metrics.mqtt_connected.set(1)
+        self.connected.set(1)
         try:
             done, _ = await asyncio.wait({publishing, receiving}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:

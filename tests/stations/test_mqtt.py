@@ -57,6 +57,8 @@ station = "shed"
 humidity = { at = "", unit = "%" }
 """
 
+CONNECTED = 'stations_mqtt_connected{broker="127.0.0.1"} 1.0'
+
 MESSAGE: dict[str, Any] = {
     "outdoor": {"temp": 10.7, "hum": "88"},
     "wind": {"speed": 3, "dir": 200},
@@ -183,7 +185,7 @@ def test_a_round_trip_ends_in_a_retained_forecast_that_home_assistant_finds(
     database = f"sqlite:///{tmp_path}/stations.db"
     publish(port, [("weather/old/state", MESSAGE)], retain=True)
     with running(database, url, settings(port, mapping)) as service:
-        until(lambda: "stations_mqtt_connected 1.0" in httpx.get(f"{service.url}/metrics").text)
+        until(lambda: CONNECTED in httpx.get(f"{service.url}/metrics").text)
         publish(port, [("weather/cabin/state", MESSAGE), ("weather/cabin/state", "nonsense")])
         found = retained(port, "rain-forecast/#", lambda f: "rain-forecast/cabin/forecast" in f)
         forecast = found["rain-forecast/cabin/forecast"]
@@ -234,7 +236,7 @@ def test_killed_while_messages_come_it_has_them_all_in_the_end(
     messages = [(f"weather/s{n % 7}/state", {**MESSAGE, "ts": 1_370_606_400 + 60 * n}) for n in range(wanted)]
     environment = {**settings(port, mapping), "STATIONS_REPORTS_DAYS": "0"}
     with running(database, url, environment) as service:
-        until(lambda: "stations_mqtt_connected 1.0" in httpx.get(f"{service.url}/metrics").text)
+        until(lambda: CONNECTED in httpx.get(f"{service.url}/metrics").text)
         publish(port, messages[: wanted // 2])
         until(lambda: count(database) >= 20)
         service.kill()
