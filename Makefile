@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 # special configuration go to one process (tests/conftest.py).
 PARALLEL ?= -n 4 --dist loadgroup
 
-.PHONY: help serve stations key picture test test-stations test-all check hooks train import evaluate bento image test-image image-stations test-image-stations loadtest chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve stations key picture test test-stations test-all check hooks train import evaluate bento image test-image image-stations test-image-stations loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ test-image-stations: $(VENV)/development ## build that image and test it, confin
 
 loadtest: $(VENV)/development ## load a service of its own, or HOST=http://…, with Locust for 20 s (ARGS=--help)
 	$(BIN)/python -m loadtest.run $(if $(findstring ://,$(HOST)),--url $(HOST)) $(ARGS)
+
+loadtest-stations: $(VENV)/development ## 10,000 home stations at one report a minute on the second service, 60 s (ARGS=--help)
+	$(BIN)/python -m loadtest.consoles $(ARGS)
 
 drift: $(VENV)/development ## drift report of LOG=FOLDER, or of a load test of 20 s (ARGS=--help)
 	$(if $(LOG),,rm -rf reports/forecasts && $(BIN)/python -m loadtest.run --forecast-log reports/forecasts)
