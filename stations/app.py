@@ -29,7 +29,9 @@ from stations.pages import routes as pages
 from stations.settings import Settings
 from stations.store.access import Database
 from stations.store.database import connect, migrate
-from stations.verification.live import Gauges
+from stations.store.retention import tidy
+from stations.verification.gauges import Gauges
+from stations.verification.live import Scores
 
 log = logging.getLogger("stations")
 
@@ -85,12 +87,17 @@ async def running(settings: Settings) -> AsyncIterator[State]:
         forwarder=forwarder,
         ingestion=ingestion,
         keys=Keys(settings.keys_file) if settings.keys_file else None,
+        scores=Scores(database),
         draining=Draining(settings.lame_duck_seconds),
     )
     state.draining.watch()
     gauges = Gauges(database, settings)
     REGISTRY.register(gauges)
-    work = {"the forwarder": forwarder.run(), "the scores": gauges.run()}
+    work = {
+        "the forwarder": forwarder.run(),
+        "the scores": gauges.run(),
+        "retention": tidy(database, settings),
+    }
     if settings.mqtt_url:
         mapping = read(settings.mqtt_mapping) if settings.mqtt_mapping else []
         bridge = Bridge(ingestion, database, settings, mapping)

@@ -39,3 +39,6 @@ UNITS: dict[str, str] = {
 
 MAX_ROWS = 10_000
 """Observations in one bulk request at most."""
+
+MAX_HORIZON_HOURS = 48
+"""The longest horizon that ``train_import.py train`` accepts."""

@@ -13,8 +13,8 @@ from stations.reports import Report, refused, text_of
 from stations.settings import Settings
 from stations.store.access import Database
 from stations.store.reading import elevations, station_names
+from stations.store.retention import first_kept
 from stations.store.writing import Stored
-from stations.verification.live import before
 
 
 class Ingestion:
@@ -37,7 +37,7 @@ class Ingestion:
         Raises:
             Refused: it is older than reports are kept, or there are too many stations.
         """
-        oldest = before(time.time(), self.settings.reports_days)
+        oldest = first_kept(time.time(), self.settings.reports_days)
         if oldest is not None and report.hour < oldest:
             raise refused(
                 "time",

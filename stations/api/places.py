@@ -19,7 +19,7 @@ from stations.store.access import Database
 from stations.store.reading import csv_lines, export, last_hours, overview
 from stations.store.tables import stations
 from stations.store.writing import insert
-from stations.verification.live import everything, one
+from stations.verification.live import one
 
 MAX_HOURS = 31 * 24
 
@@ -36,19 +36,27 @@ class Place(BaseModel):
 
 
 async def get_stations(request: Request) -> Response:
-    """All stations, each with its last forecast."""
-    return JSONResponse({"stations": await state_of(request).database.read(overview)})
+    """All stations, or the first ``?limit=``, each with its last forecast, and how many there are."""
+    state = state_of(request)
+    limit = _number(request, "limit", state.settings.max_stations, state.settings.max_stations)
+    listed = await state.database.read(overview, limit)
+    return JSONResponse({"count": len(state.ingestion.stations), "stations": listed})
 
 
 async def get_station(request: Request) -> Response:
     """One station and its last hours, ``?hours=24``."""
-    text = request.query_params.get("hours", "24")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_HOURS):
-        raise refusal([Fault(("hours",), f"hours is a whole number from 1 to {MAX_HOURS}", "out_of_range")])
-    found = await state_of(request).database.read(last_hours, request.path_params["station"], int(text))
+    count = _number(request, "hours", 24, MAX_HOURS)
+    found = await state_of(request).database.read(last_hours, request.path_params["station"], count)
     if found is None:
         raise Problem(404, "there is no such station")
     return JSONResponse(found)
+
+
+def _number(request: Request, name: str, default: int, largest: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= largest):
+        raise refusal([Fault((name,), f"{name} is a whole number from 1 to {largest}", "out_of_range")])
+    return int(text)
 
 
 async def put_station(request: Request) -> Response:
@@ -87,11 +95,11 @@ def _put(connection: Connection, station: str, known: dict[str, Any], now: int) 
 
 async def get_scores(request: Request) -> Response:
     """Scores of verified forecasts: over all and per station, or ``?station=`` one."""
-    database = state_of(request).database
+    state = state_of(request)
     station = request.query_params.get("station")
     if station is None:
-        return JSONResponse(await database.read(everything, time.time()))
-    return JSONResponse(await database.read(one, time.time(), station))
+        return JSONResponse(await state.scores.everything())
+    return JSONResponse(await state.database.read(one, time.time(), station))
 
 
 async def get_export(request: Request) -> Response:

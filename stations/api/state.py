@@ -14,6 +14,7 @@ from stations.http.problems import Problem
 from stations.ingestion import Ingestion
 from stations.settings import Settings
 from stations.store.access import Database
+from stations.verification.live import Scores
 
 
 @dataclass
@@ -25,6 +26,7 @@ class State:
     forwarder: Forwarder
     ingestion: Ingestion
     keys: Keys | None
+    scores: Scores
     draining: Draining
     failed: str = ""
     """Why a background task ended, if one did."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from stations.contract import FEATURES, LIMITS
+from stations.contract import FEATURES, LIMITS, MAX_HORIZON_HOURS
 
 CONTRACT = "WeatherVariables"
 """The name of the observation's schema in the forecast service's OpenAPI document."""
@@ -94,6 +94,8 @@ class ForecastService:
             )
         except (KeyError, TypeError) as error:
             raise Unavailable(f"/model or /openapi.json of the forecast service lacks {error}") from error
+        if (self.known.horizon_hours or 0) > MAX_HORIZON_HOURS:
+            raise Unavailable(f"the model's horizon is longer than {MAX_HORIZON_HOURS} h")
         self.tag = response.headers.get("etag", "")
         return self.known
 

@@ -11,12 +11,17 @@ from stations.http.problems import Problem
 
 MAX_FORM_FIELDS = 200
 
+MAX_BUFFERED_BYTES = 64 * 1024 * 1024
+"""Of bodies that have begun to arrive, together; a slow sender's waits in memory."""
+
+buffered = 0
+
 
 async def body(request: Request, media_types: tuple[str, ...], max_bytes: int, seconds: float) -> bytes:
     """The whole body.
 
     Raises:
-        Problem: 415, 413, or 408.
+        Problem: 415, 413, 408, or 429.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in media_types:
@@ -33,12 +38,25 @@ async def body(request: Request, media_types: tuple[str, ...], max_bytes: int, s
                 size += len(part)
                 if size > max_bytes:
                     raise too_large
+                if not _buffer(len(part)):
+                    raise Problem(429)
                 parts.append(part)
     except TimeoutError:
         raise Problem(408) from None
     except ClientDisconnect:
         raise Problem(400, "the client left before its body was complete") from None
+    finally:
+        _buffer(-sum(map(len, parts)))
     return b"".join(parts)
+
+
+def _buffer(size: int) -> bool:
+    """Count bytes that are held; False if there is no room for them."""
+    global buffered
+    if size > 0 and buffered + size > MAX_BUFFERED_BYTES:
+        return False
+    buffered += size
+    return True
 
 
 def form(data: bytes) -> dict[str, str]:

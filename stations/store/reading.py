@@ -39,10 +39,11 @@ def station_names(connection: Connection) -> set[str]:
     return set(connection.scalars(select(stations.c.station)))
 
 
-def overview(connection: Connection) -> list[dict[str, Any]]:
-    """A line a station: where it is, and its last hour and forecast."""
-    last = select(hours.c.station, func.max(hours.c.hour).label("hour")).group_by(hours.c.station).subquery()
-    here = and_(hours.c.station == last.c.station, hours.c.hour == last.c.hour)
+def overview(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    """A line a station, in the order of their names: where it is, and its last hour and forecast."""
+    # One look into the index for each station, whereas GROUP BY would read all hours.
+    last = select(func.max(hours.c.hour)).where(hours.c.station == stations.c.station).scalar_subquery()
+    here = and_(hours.c.station == stations.c.station, hours.c.hour == last)
     told = and_(forecasts.c.station == hours.c.station, forecasts.c.hour == hours.c.hour)
     query = (
         select(
@@ -55,10 +56,10 @@ def overview(connection: Connection) -> list[dict[str, Any]]:
             forecasts.c.probability,
         )
         .select_from(stations)
-        .outerjoin(last, last.c.station == stations.c.station)
         .outerjoin(hours, here)
         .outerjoin(forecasts, told)
         .order_by(stations.c.station)
+        .limit(limit)
     )
     return [_station(row) for row in connection.execute(query)]
 
@@ -147,18 +148,18 @@ def _forecast(row: Row[Any]) -> dict[str, Any] | None:
 
 def newest_forecasts(connection: Connection, names: Collection[str] | None) -> list[dict[str, Any]]:
     """The newest forecast of these stations, or of all, with the station's name."""
-    newest = select(forecasts.c.station, func.max(forecasts.c.hour).label("hour")).group_by(
-        forecasts.c.station
-    )
-    if names is not None:
-        newest = newest.where(forecasts.c.station.in_(names))
-    last = newest.subquery()
-    query = (
-        select(forecasts, stations.c.name)
-        .join(last, and_(forecasts.c.station == last.c.station, forecasts.c.hour == last.c.hour))
-        .outerjoin(stations, stations.c.station == forecasts.c.station)
-    )
-    return [dict(row) for row in connection.execute(query).mappings()]
+    told = forecasts.alias()
+    last = select(func.max(told.c.hour)).where(told.c.station == stations.c.station).scalar_subquery()
+    here = and_(forecasts.c.station == stations.c.station, forecasts.c.hour == last)
+    query = select(forecasts, stations.c.name).select_from(stations).join(forecasts, here)
+    if names is None:
+        return [dict(row) for row in connection.execute(query).mappings()]
+    found: list[dict[str, Any]] = []
+    wanted = sorted(names)
+    for first in range(0, len(wanted), KEYS_A_QUERY):
+        part = query.where(stations.c.station.in_(wanted[first : first + KEYS_A_QUERY]))
+        found.extend(dict(row) for row in connection.execute(part).mappings())
+    return found
 
 
 def forecasts_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:

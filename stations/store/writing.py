@@ -8,10 +8,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection, Integer, Select, Table, case, cast, delete, func, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from stations.contract import FEATURES, RAIN
+from stations.contract import FEATURES, MAX_HORIZON_HOURS, RAIN
 from stations.reports import HOUR, Report
 from stations.store.hours import merged
 from stations.store.tables import forecasts, hours, reports, stations
@@ -119,9 +133,10 @@ def refresh_hours(connection: Connection, keys: Collection[Key]) -> None:
         groups: dict[Key, list[Mapping[str, Any]]] = {key: [] for key in part}
         for row in connection.execute(in_order).mappings():
             groups[row["station"], row["hour"]].append(dict(row))
+        now = {key: merged(group) for key, group in groups.items()}
         rows = [
-            {"station": s, "hour": h, "reports": len(group), **merged(group), "revision": 1, "queued": True}
-            for (s, h), group in groups.items()
+            {"station": s, "hour": h, "reports": len(groups[s, h]), **values, "revision": 1, "queued": True}
+            for (s, h), values in now.items()
         ]
         statement = insert(connection, hours)
         new = statement.excluded
@@ -130,8 +145,16 @@ def refresh_hours(connection: Connection, keys: Collection[Key]) -> None:
             index_elements=["station", "hour"],
             set_={**changed, "revision": hours.c.revision + 1, "queued": True, "reason": None},
         )
+        before = _rain(connection, part)
         connection.execute(statement, rows)
-    judge_before(connection, keys)
+        judge_before(connection, [key for key in part if before.get(key) != now[key][RAIN]])
+
+
+def _rain(connection: Connection, keys: Sequence[Key]) -> dict[Key, float | None]:
+    """Of hours that are stored, whether it rained."""
+    where = tuple_(hours.c.station, hours.c.hour).in_(keys)
+    rows = connection.execute(select(hours.c.station, hours.c.hour, hours.c[RAIN]).where(where))
+    return {(station, hour): rain for station, hour, rain in rows}
 
 
 def write_forecasts(
@@ -163,9 +186,16 @@ def dequeue(
 
 
 def judge_before(connection: Connection, keys: Collection[Key]) -> None:
-    """Judge the forecasts whose horizon these hours may be in."""
-    longest: int = connection.scalar(select(func.max(forecasts.c.horizon_hours))) or 0
-    judge(connection, {(s, h - ahead * HOUR) for s, h in keys for ahead in range(1, longest + 1)})
+    """Judge the forecasts whose horizon these hours are in."""
+    if keys:
+        hour = bindparam("of_hour", type_=BigInteger)
+        in_horizon = (
+            (forecasts.c.station == bindparam("of_station"))
+            & forecasts.c.hour.between(hour - MAX_HORIZON_HOURS * HOUR, hour - HOUR)
+            & (forecasts.c.hour + forecasts.c.horizon_hours * HOUR >= hour)
+        )
+        change = update(forecasts).where(in_horizon).values(rained=rained_within_horizon().scalar_subquery())
+        connection.execute(change, [{"of_station": s, "of_hour": h} for s, h in sorted(keys)])
 
 
 def judge(connection: Connection, keys: Collection[Key]) -> None:
@@ -186,17 +216,6 @@ def rained_within_horizon() -> Select[bool]:
     complete = func.count(hours.c[RAIN]) == forecasts.c.horizon_hours
     wet = cast(func.max(hours.c[RAIN]), Integer) == 1
     return select(case((complete, wet))).where(within).correlate(forecasts)
-
-
-def delete_old(connection: Connection, reports_before: int | None, hours_before: int | None) -> int:
-    """Retention: delete what is older; the number of rows."""
-    deleted = 0
-    if reports_before is not None:
-        deleted += connection.execute(delete(reports).where(reports.c.hour < reports_before)).rowcount
-    if hours_before is not None:
-        for table in (forecasts, hours):
-            deleted += connection.execute(delete(table).where(table.c.hour < hours_before)).rowcount
-    return deleted
 
 
 def _parts(items: Sequence[T]) -> Iterable[Sequence[T]]:

@@ -1,41 +1,53 @@
-"""The scores of now: as JSON, and as gauges for Prometheus."""
+"""The scores of now, as JSON."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Iterable
 from typing import Any
 
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from stations import metrics
-from stations.settings import Settings
-from stations.store.access import Database, DatabaseFailed
-from stations.store.queue import queue_length
-from stations.store.tables import forecasts
-from stations.store.writing import delete_old
+from stations.store.access import Database
 from stations.verification import sums
-from stations.verification.scores import scores, summary
+from stations.verification.scores import summary
 
-log = logging.getLogger("stations.verification")
-
-WEEK = 7 * sums.DAY
 ALL = "all"
+
+IDLE_TIMES = 20
+"""Scores of everything are calculated anew after so many times what it took: at most 5 % of a core."""
+
+
+class Scores:
+    """The scores of all stations, as new as their cost allows."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.lock = asyncio.Lock()
+        self.last: dict[str, Any] = {}
+        self.until = 0.0
+
+    async def everything(self) -> dict[str, Any]:
+        """See the function of this name."""
+        async with self.lock:
+            start = time.monotonic()
+            if start >= self.until:
+                self.last = await self.database.read(everything, time.time())
+                self.until = time.monotonic() + IDLE_TIMES * (time.monotonic() - start)
+            return self.last
 
 
 def everything(connection: Connection, now: float) -> dict[str, Any]:
-    """All stations together and each of them."""
+    """All stations together and each of them; intervals and reliability of all together only."""
     found = sums.read(connection, now)
-    names = sorted(set(found.station.tolist()))
+    waiting = sums.unverified(connection)
+    none = sums.Unverified(0, 0.0, 0.0)
+    names = sorted({*found.station.tolist(), *waiting})
+    together = summary(found, sums.total(waiting.values()))
     return {
-        ALL: summary(found, sums.unverified(connection)) | _table(connection, now, None),
+        ALL: together | _table(connection, now, None),
         "stations": {
-            name: summary(found.of(name), sums.unverified(connection, name), with_intervals=False)
-            for name in names
+            name: summary(found.of(name), waiting.get(name, none), with_intervals=False) for name in names
         },
     }
 
@@ -43,77 +55,9 @@ def everything(connection: Connection, now: float) -> dict[str, Any]:
 def one(connection: Connection, now: float, station: str) -> dict[str, Any]:
     """One station."""
     found = sums.read(connection, now, station=station)
-    return summary(found, sums.unverified(connection, station)) | _table(connection, now, station)
+    waiting = sums.unverified(connection, station)
+    return summary(found, sums.total(waiting.values())) | _table(connection, now, station)
 
 
 def _table(connection: Connection, now: float, station: str | None) -> dict[str, Any]:
     return {"reliability": [vars(part) for part in sums.reliability(connection, now, station)]}
-
-
-class Gauges(Collector):
-    """Calculates the gauges now and then, and deletes what the settings don't keep."""
-
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self.database = database
-        self.settings = settings
-        self.families: list[GaugeMetricFamily] = []
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """For Prometheus' registry: the last families."""
-        return self.families
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            try:
-                await self.database.read(self.update, time.time())
-                await self.database.write(self.tidy, time.time())
-            except DatabaseFailed as error:
-                log.error("%s", error)
-            await asyncio.sleep(self.settings.scores_seconds)
-
-    def update(self, connection: Connection, now: float) -> None:
-        """Make the families anew, and put them in the place of the old ones at once."""
-        score = GaugeMetricFamily(
-            "stations_score", "Scores of verified forecasts", labels=["station", "score", "window"]
-        )
-        hours = GaugeMetricFamily(
-            "stations_verified_hours", "Verified forecasts", labels=["station", "window"]
-        )
-        for window, since in (("ever", 0.0), ("7d", now - WEEK)):
-            found = sums.read(connection, now, since)
-            names = sorted(set(found.station.tolist()))
-            parts = {ALL: found}
-            if len(names) <= self.settings.station_gauges:
-                parts |= {name: found.of(name) for name in names}
-            for name, part in parts.items():
-                hours.add_metric([name, window], float(part.values[:, 0].sum()))
-                for formula, value in scores(part).items():
-                    if value is not None:
-                        score.add_metric([name, formula, window], value)
-        families = [score, hours]
-        waiting = sums.unverified(connection)
-        if waiting.hours:
-            about = "Brier score that the probabilities not yet verified promise: an estimate"
-            families.append(
-                GaugeMetricFamily("stations_expected_brier", about, value=waiting.error / waiting.hours)
-            )
-        last = connection.scalar(select(func.max(forecasts.c.issued)))
-        if last is not None:
-            about = "When the last forecast was stored"
-            families.append(GaugeMetricFamily("stations_last_forecast_timestamp_seconds", about, value=last))
-        self.families = families
-        metrics.queue_length.set(queue_length(connection))
-
-    def tidy(self, connection: Connection, now: float) -> None:
-        """Retention."""
-        deleted = delete_old(
-            connection, before(now, self.settings.reports_days), before(now, self.settings.hours_days)
-        )
-        if deleted:
-            log.info("Deleted %d rows that are older than the settings keep", deleted)
-
-
-def before(now: float, days: float) -> int | None:
-    """The first second that is kept; None when everything is."""
-    return int(now - days * sums.DAY) if days else None

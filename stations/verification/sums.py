@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,13 +111,21 @@ def reliability(connection: Connection, now: float, station: str | None = None) 
     return [Bin(float(f), float(o), int(n)) for _, f, o, n in connection.execute(query)]
 
 
-def unverified(connection: Connection, station: str | None = None) -> Unverified:
-    """Forecasts with a probability and without a verdict."""
+def unverified(connection: Connection, station: str | None = None) -> dict[str, Unverified]:
+    """Forecasts with a probability and without a verdict, by station."""
     p = forecasts.c.probability
-    query = select(func.count(), func.sum(p), func.sum(p * (1 - p))).where(
-        forecasts.c.rained.is_(None), p.is_not(None)
+    query = (
+        select(forecasts.c.station, func.count(), func.sum(p), func.sum(p * (1 - p)))
+        .where(forecasts.c.rained.is_(None), p.is_not(None))
+        .group_by(forecasts.c.station)
     )
     if station is not None:
         query = query.where(forecasts.c.station == station)
-    count, rain, error = connection.execute(query).one()
-    return Unverified(int(count), float(rain or 0), float(error or 0))
+    rows = connection.execute(query)
+    return {name: Unverified(int(count), float(rain), float(error)) for name, count, rain, error in rows}
+
+
+def total(parts: Iterable[Unverified]) -> Unverified:
+    """All of them together."""
+    every = list(parts)
+    return Unverified(sum(u.hours for u in every), sum(u.rain for u in every), sum(u.error for u in every))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ import httpx
 import pytest
 
 from stations.demo.processes import Stations, running
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.xdist_group("stations")
 
@@ -291,6 +293,19 @@ def test_limits(guarded: httpx.Client) -> None:
         yield b" KJFK"
 
     assert guarded.post("/metar", content=slowly(), headers=headers).status_code == 408
+
+
+def test_an_endless_head_is_cut_off(guarded: httpx.Client) -> None:
+    with socket.create_connection(
+        (guarded.base_url.host, guarded.base_url.port or 0), timeout=PATIENCE
+    ) as raw:
+        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100):
+                raw.sendall(b"x" * 10_000)
+        with contextlib.suppress(ConnectionError):
+            assert raw.recv(100).startswith((b"HTTP/1.1 400", b"HTTP/1.1 431")) or raw.recv(1) == b""
+    assert guarded.get("/livez").status_code == 200
 
 
 def test_after_sigterm_it_serves_on_unready_and_ends_with_0(url: str, tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from stations.contract import FEATURES, RAIN
 from stations.reports import HOUR, Report
 from stations.store import queue, reading
 from stations.store.database import migrate
+from stations.store.retention import delete_old
 from stations.store.tables import forecasts, hours, metadata, reports
-from stations.store.writing import delete_old, dequeue, write_forecasts, write_reports
+from stations.store.writing import dequeue, write_forecasts, write_reports
 
 NOON = 1_370_606_400  # a full hour
 

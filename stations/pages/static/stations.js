@@ -5,6 +5,7 @@ import { direction, number, percent } from "./words.js";
 
 const SECONDS = 2;
 const DIGITS = 3;
+const LISTED = 200;
 
 const SCORES = [
   ["bss_persistence", "Skill against persistence"],
@@ -29,9 +30,11 @@ async function ask(path) {
 
 async function refresh() {
   try {
-    const { stations } = await ask("stations");
-    find("none").hidden = stations.length > 0;
-    if (!stations.some((station) => station.station === chosen)) chosen = stations[0]?.station ?? null;
+    const { count, stations } = await ask(`stations?limit=${LISTED}`);
+    find("none").hidden = count > 0;
+    find("more").hidden = count <= stations.length;
+    find("more").textContent = `The first ${stations.length} of ${count} stations; ?station=NAME in the address shows any other.`;
+    chosen ??= stations[0]?.station ?? null;
     showList(stations);
     const all = await ask("scores");
     if (chosen !== null) {
