@@ -58,7 +58,7 @@ test: $(VENV)/development ## run all tests but the slow ones, 2 minutes (ARGS=â€
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 test-stations: $(VENV)/development ## the tests of the second service, 2 minutes (ARGS=â€¦ for pytest)
-	$(BIN)/python -m pytest $(PARALLEL) tests/stations $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile tests/stations $(ARGS)
 
 test-all: $(VENV)/development ## run every test, and say which lines of the program they reach
 	$(BIN)/coverage erase

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Engine, exc
+from sqlalchemy.exc import DBAPIError
 
 from stations.reports import Report
 from stations.store.writing import Stored, write_reports
+
+log = logging.getLogger("stations.store")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,7 +89,8 @@ class Database:
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
-        except SQLAlchemyError as error:
+        except (DBAPIError, exc.TimeoutError) as error:
+            log.error("The database failed: %s", error)
             raise DatabaseFailed(f"the database failed: {type(error).__name__}") from error
 
     async def store(self, batch: Sequence[Report]) -> list[Stored]:

@@ -42,7 +42,8 @@ def station_names(connection: Connection) -> set[str]:
 def overview(connection: Connection, limit: int) -> list[dict[str, Any]]:
     """A line a station, in the order of their names: where it is, and its last hour and forecast."""
     # One look into the index for each station, whereas GROUP BY would read all hours.
-    last = select(func.max(hours.c.hour)).where(hours.c.station == stations.c.station).scalar_subquery()
+    every = hours.alias()
+    last = select(func.max(every.c.hour)).where(every.c.station == stations.c.station).scalar_subquery()
     here = and_(hours.c.station == stations.c.station, hours.c.hour == last)
     told = and_(forecasts.c.station == hours.c.station, forecasts.c.hour == hours.c.hour)
     query = (
