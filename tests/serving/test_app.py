@@ -29,7 +29,7 @@ example = json.loads(sys.argv[1])
 app = RainForecast.to_asgi()
 with TestClient(app) as client:
     assert client.post("/predict", json=example).status_code == 200
-    names = [m.cls.__name__ for m in app.user_middleware]
+    names = [m.cls.__name__ for m in app.app.user_middleware]
     frozen = gc.get_freeze_count()
 provider = BentoMLContainer.tracer_provider.get()
 processor, = provider._active_span_processor._span_processors or [None]
