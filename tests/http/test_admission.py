@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn import Config
+from uvicorn.lifespan.on import LifespanOn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from weather.http.admission import Admission
+from weather.http.protocol import LimitedHttpProtocol
+from weather.telemetry.metrics import count_refusal
 
 
 class App:
@@ -137,11 +142,52 @@ def test_each_app_has_its_own_slots() -> None:
     assert limits == {"/predict": 1}
 
 
-def test_lifespan_events_are_passed_on() -> None:
-    async def inside(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope["type"])
+def test_scope_receive_and_send_are_passed_on() -> None:
+    async def inner(*arguments: object) -> None:
+        seen.append(arguments)
 
-    seen: list[str] = []
-    app = Admission(inside, {"/predict": 1}, not_called)
-    asyncio.run(app({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
-    assert seen == ["lifespan"]
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        raise AssertionError
+
+    seen: list[tuple[object, ...]] = []
+    app = Admission(inner, {"/predict": 1}, not_called)
+    scopes: list[Scope] = [
+        {"type": "lifespan"},
+        {"type": "http", "path": "/livez"},
+        {"type": "http", "path": "/predict"},
+    ]
+    for scope in scopes:
+        asyncio.run(app(scope, receive, send))
+    assert seen == [(scope, receive, send) for scope in scopes]
+
+
+def test_a_lifespan_installs_the_protocol_with_the_free_slots() -> None:
+    async def inner(*_: object) -> None:
+        return
+
+    config = Config(lambda: None, http="httptools", log_config=None)
+    config.load()
+    app = Admission(inner, {"/predict": 1}, not_called)
+    receive: Any = LifespanOn(config).receive
+    asyncio.run(app({"type": "http", "path": "/livez"}, receive, None))  # type: ignore[arg-type]
+    assert config.http_protocol_class is HttpToolsProtocol
+    asyncio.run(app({"type": "lifespan"}, receive, None))  # type: ignore[arg-type]
+    installed: Any = config.http_protocol_class
+    assert installed.func is LimitedHttpProtocol
+    slots, on_refusal = installed.args
+    assert slots.free is app.free
+    assert on_refusal is not_called
+
+
+def test_refusals_are_counted_as_busy() -> None:
+    async def run() -> None:
+        before = count_refusal.counts["busy"]
+        task, response = ask(Admission(App(), {"/predict": 0}, not_called))
+        await task
+        assert response[0]["status"] == 429
+        assert count_refusal.counts["busy"] == before + 1
+
+    asyncio.run(run())
