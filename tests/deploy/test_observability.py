@@ -78,10 +78,12 @@ def traffic(url: str) -> Iterator[None]:
 
 
 def up(client: httpx.Client) -> bool:
+    """Whether Prometheus is ready, and has scraped the service."""
     try:
-        return [float(found["value"][1]) for found in ask(client, "up")] == [1.0]
+        ready = client.get("/query", params={"query": "up"}).status_code == 200
     except httpx.ConnectError:
         return False
+    return ready and [float(found["value"][1]) for found in ask(client, "up")] == [1.0]
 
 
 def ask(client: httpx.Client, expression: str) -> list[dict[str, Any]]:
