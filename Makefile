@@ -14,9 +14,9 @@ HORIZON ?= 4
 
 BIN := $(VENV)/bin
 
-# More processes than cores, since a test that waits for a service uses none. Tests that share a service of a
-# special configuration go to one process (tests/conftest.py).
-PARALLEL ?= -n 4 --dist loadgroup
+# More processes than cores, since a test that waits for a service needs none. A module's tests go to one
+# process: they share their services.
+PARALLEL ?= -n 4 --dist loadfile
 
 .PHONY: help serve key picture test test-all check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
 

@@ -48,12 +48,14 @@ OF_THE_COMMITTED_MODEL = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that rest on artifacts/."""
+    """Mark the tests that rest on artifacts/; those marked slow have a reason."""
     folder = PROJECT / "tests" / "committed_model"
     for item in items:
         names = getattr(item, "fixturenames", ())
         if item.path.is_relative_to(folder) or any(name.startswith("committed_") for name in names):
             item.add_marker("committed_model")
+        if any(not mark.args for mark in item.iter_markers("slow")):
+            raise pytest.UsageError(f"{item.nodeid} is marked slow: give the reason")
 
 
 @pytest.hookimpl(wrapper=True)

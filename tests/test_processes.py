@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from tests.processes import started
+from tests.processes import lives, started
 from tests.waiting import PATIENCE, until
 
 FAMILY = """
@@ -30,10 +30,6 @@ def fail_after_starting(family: list[psutil.Process], seconds: int) -> None:
         if not seconds:
             process.wait(PATIENCE)
         raise ZeroDivisionError
-
-
-def lives(process: psutil.Process) -> bool:
-    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
 
 
 @pytest.mark.parametrize("seconds", [3600, 0], ids=["it runs on", "it ends before its children"])

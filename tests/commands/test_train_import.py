@@ -74,6 +74,7 @@ def test_train_writes_files_that_import_takes(trained: Path, tmp_path: Path) -> 
     assert "model card with 4 pictures" in done.stderr
 
 
+@pytest.mark.slow("trains a second time")
 def test_train_twice_gives_the_same_bytes(climate: Path, trained: Path, tmp_path: Path) -> None:
     done = run_cli("train", "--data", climate, "--horizon", "3", "--out", tmp_path)
     assert done.returncode == 0

@@ -186,10 +186,12 @@ def test_the_service_conforms_to_its_document(conforms: Conforms, url: str) -> N
             assert fuzzing["accepted"] > EXAMPLES // 4, "at least that many requests were valid and answered"
 
 
+@pytest.mark.slow("another run of schemathesis")
 def test_a_service_with_keys_conforms_for_a_client_with_a_key(conforms: Conforms, locked: str) -> None:
     conforms(locked, "--header", f"Authorization: Bearer {KEY}", examples=EXAMPLES // 5)
 
 
+@pytest.mark.slow("another run of schemathesis")
 def test_a_service_with_keys_conforms_for_a_client_without_one(conforms: Conforms, locked: str) -> None:
     report = conforms(locked, examples=EXAMPLES // 5)
     assert report["warnings"]["missing_auth"] == ["POST /predict", "POST /predict_batch"], "only 401 there"

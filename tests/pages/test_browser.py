@@ -24,7 +24,10 @@ from tests.pages.browser import CHROMIUM, browser
 from tests.waiting import PATIENCE
 from weather.contract.variables import FEATURES
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
+pytestmark = [
+    pytest.mark.slow("drives a browser"),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium"),
+]
 
 SIZE: ViewportSize = {"width": 1180, "height": 900}
 CLIPBOARD = ["clipboard-read", "clipboard-write"]

@@ -15,6 +15,7 @@ import pytest
 
 from loadtest.serving import PROJECT, free_port
 from tests.serving.test_supervision import started
+from tests.waiting import PATIENCE
 from weather.serving.preflight import (
     Refusal,
     Tls,
@@ -35,7 +36,7 @@ def serve(home: Path, *flags: str, **env: str) -> subprocess.CompletedProcess[st
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -11,10 +11,9 @@ from typing import Any, cast
 import pytest
 
 from loadtest.run import load
-from loadtest.sample import draw
-from loadtest.stations import OBSERVATIONS, RAINY, SAMPLE, observation
 from tests.waiting import until
-from weather.contract.variables import WeatherVariables
+
+pytestmark = pytest.mark.slow("runs of Locust, some seconds each")
 
 
 @contextmanager
@@ -140,15 +139,3 @@ def test_refusals_count_against_their_own_threshold(judged: Judge) -> None:
     assert code == 1
     assert "met    failed_share" in verdict
     assert "MISSED rejected_share" in verdict
-
-
-def test_the_sample_is_what_its_command_draws() -> None:
-    assert SAMPLE.read_text() == draw()
-    assert SAMPLE.stat().st_size < 100_000
-
-
-def test_every_observation_is_valid_and_some_are_rainy() -> None:
-    for row in [*OBSERVATIONS, observation()]:
-        WeatherVariables(**row)
-    assert len(OBSERVATIONS) == 1000
-    assert 20 < len(RAINY) < 200
