@@ -14,7 +14,6 @@ import pytest
 
 from loadtest.serving import PROJECT, free_port
 from tests.conftest import EXAMPLE
-from tests.end_to_end.test_wire import refused
 from tests.serving.test_supervision import until
 
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
@@ -78,13 +77,12 @@ def test_its_other_errors_have_the_format_of_the_services(balancers: tuple[str, 
     hidden = httpx.get(f"{alone}/metrics")
     assert hidden.status_code == 404
     assert hidden.json() == {"error": "no such path", "detail": []}
-    assert refused(alone, b"hello\r\n\r\n") == "this is not a valid HTTP/1.1 request"
 
 
 def test_every_error_of_the_configuration_is_json_of_that_format() -> None:
     text = (PROJECT / "deploy" / "compose" / "haproxy.cfg").read_text()
     lines = [line.split(" string ")[1] for line in text.splitlines() if "http-error status" in line]
-    assert len(lines) == 7
+    assert len(lines) == 5
     for line in lines:
         problem = httpx.Response(200, text=line[1 : line.rindex("'")]).json()
         assert problem.keys() == {"error", "detail"}

@@ -103,11 +103,11 @@ def accepted(field: FieldInfo) -> str:
 
 def table() -> str:
     """The settings as a Markdown table."""
-    rows = [
-        f"| `{field.validation_alias}` | {accepted(field)} | {'' if field.default in (None, ()) else field.default} "
-        f"| {' '.join(str(field.description).split())} |"
-        for field in Settings.model_fields.values()
-    ]
+    rows = []
+    for field in Settings.model_fields.values():
+        default = "" if field.default in (None, ()) else field.default
+        meaning = " ".join(str(field.description).split())
+        rows.append(f"| `{field.validation_alias}` | {accepted(field)} | {default} | {meaning} |")
     return "\n".join(["| variable | accepts | default | meaning |", "|---|---|---|---|", *rows])
 
 
