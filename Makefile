@@ -6,7 +6,8 @@ export BENTOML_DO_NOT_TRACK := True
 
 PYTHON ?= python3
 VENV ?= .venv
-HOST ?= 127.0.0.1
+# Not ?=, which would take the variable HOST that conda's compilers and tcsh set.
+HOST = 127.0.0.1
 PORT ?= 3000
 SCALER ?= artifacts/model-scaler.pkl
 MODEL ?= artifacts/svc.onnx
@@ -90,7 +91,7 @@ test-image: $(VENV)/development ## build the image and test it, confined; as roo
 	deploy/image/engine.sh $(BIN)/python -m pytest deploy/image $(ARGS)
 
 loadtest: $(VENV)/development ## load a service of its own, or HOST=http://…, with Locust for 20 s (ARGS=--help)
-	$(BIN)/python -m loadtest.run $(if $(findstring ://,$(HOST)),--url $(HOST)) $(ARGS)
+	$(BIN)/python -m loadtest.run $(if $(filter file,$(origin HOST)),,--url '$(HOST)') $(ARGS)
 
 drift: $(VENV)/development ## drift report of LOG=FOLDER, or of a load test of 20 s (ARGS=--help)
 	$(if $(LOG),,rm -rf reports/forecasts && $(BIN)/python -m loadtest.run --forecast-log reports/forecasts)

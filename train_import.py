@@ -109,6 +109,8 @@ def drift(given: argparse.Namespace) -> int:
     from weather.reports import drift
     from weather.training import observations
 
+    if given.out:  # before the work, not after it
+        given.out.parent.mkdir(parents=True, exist_ok=True)
     observed = observations.from_csv(given.data) if given.data else observations.new_york_2013()
     with busy("comparing"):
         report = drift.beside_training(
@@ -116,8 +118,7 @@ def drift(given: argparse.Namespace) -> int:
         )
     drifted = ", ".join(report.drifted)
     say(f"{report.rows:,} forecasts, {report.malformed:,} malformed lines; drifted: {drifted or 'none'}")
-    if given.json or given.out:
-        put(json.loads(report.as_json()), str(given.out), given.json)
+    put(json.loads(report.as_json()), str(given.out), given.json or given.out is None)
     return DRIFT if drifted and given.fail_on_drift else 0
 
 
@@ -170,7 +171,12 @@ def parser() -> argparse.ArgumentParser:
         "--data", type=Path, metavar="FILE.csv", help="the training data (default: New York, 2013)"
     )
     command.add_argument("--outcomes", type=Path, metavar="FILE.csv", help="rain (0, 1) by hour or features")
-    command.add_argument("--out", type=Path, metavar="REPORT.md", help="report; pictures go beside it")
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="REPORT.md",
+        help="report, with pictures beside it; without it JSON is printed",
+    )
     command.add_argument(
         "--fail-on-drift", action="store_true", help=f"exit code {DRIFT} when anything drifted"
     )

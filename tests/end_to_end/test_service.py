@@ -199,7 +199,7 @@ def test_welcome_for_api_clients_and_for_browsers(client: httpx.Client) -> None:
     welcome = client.get("/").json()
     assert welcome["Hello"].startswith("Welcome to weather prediction service")
     for link in welcome["links"].values():
-        assert client.get(link).status_code == (405 if link == "/predict" else 200)
+        assert client.get(f"/{link}").status_code == (405 if link == "predict" else 200)
     page = client.get("/", headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
     assert "<title>Rain forecast</title>" in page.text

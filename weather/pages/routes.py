@@ -42,14 +42,14 @@ async def welcome(request: Request) -> Response:
     return JSONResponse(
         {
             "Hello": "Welcome to weather prediction service, POST seven observations to /predict",
-            "links": {
-                "predict": "/predict",
-                "docs": "/docs",
-                "openapi": "/openapi.json",
-                "model": "/model",
-                "live": "/livez",
-                "ready": "/readyz",
-                "metrics": "/metrics",
+            "links": {  # relative to this address, so that they work behind a path prefix
+                "predict": "predict",
+                "docs": "docs",
+                "openapi": "openapi.json",
+                "model": "model",
+                "live": "livez",
+                "ready": "readyz",
+                "metrics": "metrics",
             },
         },
         headers={"Vary": "Accept"},

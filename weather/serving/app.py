@@ -33,9 +33,11 @@ from starlette.types import ASGIApp
 
 from weather.http.admission import Admission
 from weather.http.api_keys import ApiKeys
+from weather.http.cors import Cors
 from weather.http.deadline import Deadline
 from weather.http.limits import ENDPOINTS
 from weather.http.problems import Problem, http_problem, problem_response, unexpected_problem
+from weather.http.settings import read_settings
 from weather.http.startup import StartupGuard
 from weather.pages.routes import PAGE_PATHS
 from weather.serving import serve_command, supervision
@@ -61,7 +63,9 @@ class OptimizedService(Service[Any]):  # type: ignore[misc]
         supervision.follow_supervisor()
         metric_files.install()
         self.inject_config()
-        return StartupGuard(AppFactory(self, is_main=is_main)())
+        app = StartupGuard(AppFactory(self, is_main=is_main)())
+        origins = read_settings().cors_origins
+        return Cors(app, origins) if origins else app
 
 
 class AppFactory(ServiceAppFactory):  # type: ignore[misc]
@@ -79,6 +83,8 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
     def __call__(self) -> Starlette:
         """The app; errors raised by Starlette itself have the service's error format too."""
         app: Starlette = super().__call__()
+        # Starlette would redirect /predict/ to an absolute address, which leaves a proxy's path prefix.
+        app.router.redirect_slashes = False
         app.add_exception_handler(Problem, problem_response)
         app.add_exception_handler(HTTPException, http_problem)
         app.add_exception_handler(Exception, unexpected_problem)
