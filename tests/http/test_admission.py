@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from weather.http.admission import Admission
+from weather.http.admission import Admission, InFlight
 
 
 class App:
@@ -57,11 +57,11 @@ def not_called(path: str) -> None:
 def test_a_request_beyond_the_limit_gets_a_429() -> None:
     async def go() -> None:
         inside = App()
-        app = Admission(inside, {"/predict": 2}, not_called)
+        app = Admission(inside, InFlight({"/predict": 2}), not_called)
         waiting = [ask(app) for _ in range(2)]
         await settle()
         assert inside.busy == 2
-        assert app.free == {"/predict": 0}
+        assert app.in_flight.free == {"/predict": 0}
         task, answer = ask(app)
         await task
         assert answer[0]["status"] == 429
@@ -70,7 +70,7 @@ def test_a_request_beyond_the_limit_gets_a_429() -> None:
         inside.go.set()
         await asyncio.gather(*(task for task, _ in waiting))
         assert [sent[0]["status"] for _, sent in waiting] == [204, 204]
-        assert app.free == {"/predict": 2}
+        assert app.in_flight.free == {"/predict": 2}
         task, answer = ask(app)
         await task
         assert answer[0]["status"] == 204
@@ -81,13 +81,13 @@ def test_a_request_beyond_the_limit_gets_a_429() -> None:
 def test_each_path_has_its_own_limit_and_other_paths_have_none() -> None:
     async def go() -> None:
         inside = App()
-        app = Admission(inside, {"/predict": 1, "/predict_batch": 1}, not_called)
+        app = Admission(inside, InFlight({"/predict": 1, "/predict_batch": 1}), not_called)
         tasks = [ask(app, path)[0] for path in ("/predict", "/predict_batch", "/livez", "/livez")]
         await settle()
         assert inside.busy == 4
         inside.go.set()
         await asyncio.gather(*tasks)
-        assert app.free == {"/predict": 1, "/predict_batch": 1}
+        assert app.in_flight.free == {"/predict": 1, "/predict_batch": 1}
 
     asyncio.run(go())
 
@@ -97,11 +97,11 @@ def test_a_failing_request_releases_its_slot() -> None:
         inside = App()
         inside.error = RuntimeError("inside")
         inside.go.set()
-        app = Admission(inside, {"/predict": 1}, not_called)
+        app = Admission(inside, InFlight({"/predict": 1}), not_called)
         for _ in range(3):
             with pytest.raises(RuntimeError, match="inside"):
                 await ask(app)[0]
-        assert app.free == {"/predict": 1}
+        assert app.in_flight.free == {"/predict": 1}
 
     asyncio.run(go())
 
@@ -109,13 +109,13 @@ def test_a_failing_request_releases_its_slot() -> None:
 def test_a_cancelled_request_releases_its_slot() -> None:
     async def go() -> None:
         inside = App()
-        app = Admission(inside, {"/predict": 1}, not_called)
+        app = Admission(inside, InFlight({"/predict": 1}), not_called)
         task, _ = ask(app)
         await settle()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert app.free == {"/predict": 1}
+        assert app.in_flight.free == {"/predict": 1}
         assert inside.busy == 0
 
     asyncio.run(go())
@@ -126,7 +126,7 @@ def test_each_app_has_its_own_slots() -> None:
 
     async def go() -> None:
         inside = App()
-        one, other = Admission(inside, limits, not_called), Admission(inside, limits, not_called)
+        one, other = (Admission(inside, InFlight(limits), not_called) for _ in range(2))
         tasks = [ask(one)[0], ask(other)[0]]
         await settle()
         assert inside.busy == 2
@@ -142,6 +142,6 @@ def test_lifespan_events_are_passed_on() -> None:
         seen.append(scope["type"])
 
     seen: list[str] = []
-    app = Admission(inside, {"/predict": 1}, not_called)
+    app = Admission(inside, InFlight({"/predict": 1}), not_called)
     asyncio.run(app({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     assert seen == ["lifespan"]

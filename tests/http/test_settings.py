@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.serving import PROJECT
-from weather.http.settings import BadSetting, Settings, read_settings, table
+from weather.http.settings import LOOPBACK, BadSetting, Settings, read_settings, table
 from weather.serving.configuration import configuration
 
 VARIABLES = [str(field.validation_alias) for field in Settings.model_fields.values()]
@@ -39,6 +39,8 @@ def test_defaults() -> None:
     assert read_settings().model_dump() == {
         "lame_duck_seconds": 0,
         "api_keys_file": None,
+        "grpc_port": None,
+        "grpc_host": LOOPBACK,
         "log_format": "text",
         "forecast_log_rate": 0,
         "otlp_endpoint": None,

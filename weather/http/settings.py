@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AnyHttpUrl, Field, ValidationError
+from pydantic import AnyHttpUrl, Field, IPvAnyAddress, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = IPv4Address("127.0.0.1")
 
 
 class BadSetting(ValueError):
@@ -32,6 +35,12 @@ class Settings(BaseSettings):
 
     api_keys_file: Annotated[Path | None, Field(validation_alias="WEATHER_API_KEYS_FILE")] = None
     """File of the accepted API keys. Without it requests need no key."""
+
+    grpc_port: Annotated[int | None, Field(ge=1, le=65535, validation_alias="WEATHER_GRPC_PORT")] = None
+    """Port for gRPC ([clients.md](clients.md#open-inference-protocol)). Without it gRPC is off."""
+
+    grpc_host: Annotated[IPvAnyAddress, Field(validation_alias="WEATHER_GRPC_HOST")] = LOOPBACK
+    """Address on which gRPC listens."""
 
     log_format: Annotated[Literal["text", "json"], Field(validation_alias="WEATHER_LOG_FORMAT")] = "text"
     """BentoML's text lines, or one JSON object per line ([logging.md](logging.md))."""
@@ -71,6 +80,8 @@ def accepted(field: FieldInfo) -> str:
         return " or ".join(choices)
     if AnyHttpUrl in choices:
         return "an http or https URL"
+    if field.validation_alias == "WEATHER_GRPC_HOST":
+        return "an IP address"
     if Path in choices:
         return "the path of a file"
     bounds: dict[str, Any] = {type(bound).__name__: bound for bound in field.metadata}
