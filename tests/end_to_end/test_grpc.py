@@ -44,7 +44,7 @@ def infer(channel: Any, record: dict[str, float] = EXAMPLE, **options: Any) -> A
         lambda message: message.SerializeToString(),
         CLASSES["ModelInferResponse"].FromString,
     )
-    return method(request, timeout=SECONDS, wait_for_ready=True, **options)
+    return method(request, timeout=SECONDS, **{"wait_for_ready": True, **options})
 
 
 @contextmanager
