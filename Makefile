@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # process: they share their services.
 PARALLEL ?= -n 4 --dist loadfile
 
-.PHONY: help serve key picture test test-all check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve key picture test test-all test-clients check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,9 +83,9 @@ bento: $(VENV)/import ## build the Bento from the latest models in the store
 	$(BIN)/python train_import.py import --if-missing
 	$(BIN)/bentoml build
 
-image: $(VENV)/import ## build the Bento and its container image (IMAGE=name:tag, ENGINE=podman)
+image: $(VENV)/import ## build the Bento and its container image (IMAGE=name:tag, ENGINE=podman, GRPC=1)
 	$(BIN)/python train_import.py import --if-missing
-	$(BIN)/python -m deploy.image.build $(IMAGE)
+	$(BIN)/python -m deploy.image.build $(IMAGE) $(if $(GRPC),--grpc)
 
 test-image: $(VENV)/development ## build the image and test it, confined; as root on Debian installs podman
 	deploy/image/engine.sh $(BIN)/python -m pytest deploy/image $(ARGS)
@@ -120,6 +120,14 @@ fuzz: $(VENV)/development ## 20,000 requests made from the OpenAPI document, 6 m
 	.venv-mlserver/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
+.venv-clients/installed: requirements/clients.lock
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+test-clients: $(VENV)/development .venv-clients/installed .venv-mlserver/installed ## round trips of other people's clients (KServe, Triton, MLServer)
+	$(BIN)/python -m pytest tests/clients $(ARGS)
+
 bench: .venv-benchmarks/installed .venv-mlserver/installed ## measure this service beside its peers, 15 minutes (ARGS=--help)
 	.venv-benchmarks/bin/python -m benchmarks.run $(ARGS)
 
@@ -129,10 +137,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(VENV)/development ## add and remove pins in requirements/*.lock as pyproject.toml asks (UPGRADE=--upgrade, or "--upgrade-package NAME")
 	$(COMPILE) pyproject.toml -o requirements/serving.lock
-	for set in import training development benchmarks; do \
+	for set in import grpc training development benchmarks; do \
 	  $(COMPILE) pyproject.toml --extra $$set -c requirements/serving.lock -o requirements/$$set.lock; \
 	done
-	$(COMPILE) --group mlserver -o requirements/mlserver.lock
+	for set in mlserver clients; do $(COMPILE) --group $$set -o requirements/$$set.lock; done
 
 clean: ## remove .venv and what builds and tests left
-	rm -rf $(VENV) .venv-benchmarks .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-benchmarks .venv-clients .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -14,7 +14,7 @@ import pytest
 
 from loadtest.serving import PROJECT, free_port
 from tests.conftest import EXAMPLE
-from tests.serving.test_supervision import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
 

@@ -25,7 +25,7 @@ from bentoml._internal.container.generate import BENTO_UID_GID
 from loadtest.serving import PROJECT
 from tests.conftest import EXAMPLE
 from weather.http import api_keys
-from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, REQUEST_TIMEOUT_SECONDS
+from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, MAX_IN_FLIGHT, REQUEST_TIMEOUT_SECONDS
 from weather.http.settings import Settings, read_settings
 from weather.serving.configuration import configuration
 
@@ -281,7 +281,7 @@ def test_resources_are_those_of_one_worker(overlay: str) -> None:
     )
     under_load = float(dict(zip(titles, row, strict=True))[" MB "]) * 1e6
     (tmp,) = (volume["emptyDir"] for volume in pod(overlay)["volumes"] if "emptyDir" in volume)
-    bulk = ENDPOINTS["/predict_batch"].max_in_flight * 30e6  # weather/http/limits.py
+    bulk = MAX_IN_FLIGHT["/predict_batch"] * 30e6  # weather/http/limits.py
     most = under_load + MAX_BUFFERED_BYTES + bulk
     assert most < quantity(requests["memory"])
     assert most + quantity(tmp["sizeLimit"]) < quantity(limits["memory"])
@@ -451,7 +451,7 @@ def test_the_autoscaler_looks_at_figures_that_exist(client: httpx.Client) -> Non
     exported = client.get("/metrics").text
     assert f"# TYPE {name} gauge" in exported
     assert re.search(rf'^{name}{{endpoint="/predict",.*}} 0\.0$', exported, re.MULTILINE)
-    assert int(in_flight["pods"]["target"]["averageValue"]) < ENDPOINTS["/predict"].max_in_flight
+    assert int(in_flight["pods"]["target"]["averageValue"]) < MAX_IN_FLIGHT["/predict"]
 
     (rule,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)[0])["rules"]["custom"]
     assert rule["seriesQuery"].startswith(f"{name}{{")

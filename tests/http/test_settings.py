@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.serving import PROJECT
-from weather.http.settings import BadSetting, Settings, read_settings, table
+from weather.http.settings import LOOPBACK, BadSetting, Settings, read_settings, table
 from weather.serving.configuration import configuration
 
 VARIABLES = [str(field.validation_alias) for field in Settings.model_fields.values()]
@@ -40,6 +40,8 @@ def test_defaults() -> None:
         "lame_duck_seconds": 0,
         "api_keys_file": None,
         "cors_origins": (),
+        "grpc_port": None,
+        "grpc_host": LOOPBACK,
         "log_format": "text",
         "forecast_log_rate": 0,
         "otlp_endpoint": None,

@@ -22,7 +22,8 @@ class Fault:
     type: str
 
 
-def _accepted(name: str) -> str:
+def accepted(name: str) -> str:
+    """The values of a field, in words: "a number from 0 to 410 km/h"."""
     low, high = LIMITS[name]
     unit = "" if UNITS[name] == "1" else f" {UNITS[name]}"
     if name == "humidity":
@@ -57,12 +58,12 @@ def faults(error: ValidationError, *prefix: str | int, number: str = "a JSON num
         elif not name:
             message = f"expected one flat JSON object with the fields {', '.join(FEATURES)}"
         elif kind == "missing":
-            message = f"{name} is missing: give {_accepted(name)}"
+            message = f"{name} is missing: give {accepted(name)}"
         elif kind in ("less_than_equal", "greater_than_equal"):
-            message = f"{name} is out of range: give {_accepted(name)}"
+            message = f"{name} is out of range: give {accepted(name)}"
         elif kind == "finite_number":
-            message = f"{name} is not a finite number: give {_accepted(name)}"
+            message = f"{name} is not a finite number: give {accepted(name)}"
         else:
-            message = f"{name} is not {number}: give {_accepted(name)}"
+            message = f"{name} is not {number}: give {accepted(name)}"
         result.append(Fault(loc=[*prefix, *([name] if name else [])], msg=message, type=kind))
     return result

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AnyHttpUrl, BeforeValidator, Field, ValidationError
+from pydantic import AnyHttpUrl, BeforeValidator, Field, IPvAnyAddress, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -21,6 +22,9 @@ ORIGIN = r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?)$"
 def words(value: object) -> object:
     """The parts of a text, which blanks or commas separate."""
     return re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+
+
+LOOPBACK = IPv4Address("127.0.0.1")
 
 
 class BadSetting(ValueError):
@@ -51,6 +55,11 @@ class Settings(BaseSettings):
     ] = ()
     """Origins whose web pages may call the service, separated by blanks or commas; `*` for every page
     ([operations.md](operations.md#calls-from-web-pages)). Without it no page of another origin can."""
+    grpc_port: Annotated[int | None, Field(ge=1, le=65535, validation_alias="WEATHER_GRPC_PORT")] = None
+    """Port for gRPC ([clients.md](clients.md#open-inference-protocol)). Without it gRPC is off."""
+
+    grpc_host: Annotated[IPvAnyAddress, Field(validation_alias="WEATHER_GRPC_HOST")] = LOOPBACK
+    """Address on which gRPC listens."""
 
     log_format: Annotated[Literal["text", "json"], Field(validation_alias="WEATHER_LOG_FORMAT")] = "text"
     """BentoML's text lines, or one JSON object per line ([logging.md](logging.md))."""
@@ -94,6 +103,8 @@ def accepted(field: FieldInfo) -> str:
         return "an http or https URL"
     if field.validation_alias == "WEATHER_CORS_ORIGINS":
         return "origins like https://example.org, or *"
+    if field.validation_alias == "WEATHER_GRPC_HOST":
+        return "an IP address"
     if Path in choices:
         return "the path of a file"
     bounds: dict[str, Any] = {type(bound).__name__: bound for bound in field.metadata}

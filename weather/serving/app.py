@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from _bentoml_impl.server.app import ContextMiddleware, ServiceAppFactory
 from _bentoml_sdk import Service
@@ -28,19 +28,24 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from weather.http.admission import Admission
+from weather.http.admission import Admission, InFlight
 from weather.http.api_keys import ApiKeys
 from weather.http.cors import Cors
 from weather.http.deadline import Deadline
-from weather.http.limits import ENDPOINTS
+from weather.http.draining import Draining
+from weather.http.limits import MAX_IN_FLIGHT, SINGLE
 from weather.http.problems import Problem, http_problem, problem_response, unexpected_problem
 from weather.http.settings import read_settings
 from weather.http.startup import StartupGuard
+from weather.open_inference.model import InferenceModel
+from weather.open_inference.rest import MODEL_PATHS, Rest
 from weather.pages.routes import PAGE_PATHS
 from weather.serving import serve_command, supervision
+from weather.serving.grpc import start_grpc
+from weather.serving.inference import inference_model
 from weather.serving.queue import Submit, batching_queue
 from weather.serving.traffic import TrafficMetrics
 from weather.serving.workers import worker_missing
@@ -48,6 +53,9 @@ from weather.telemetry import metric_files
 from weather.telemetry.buffer import BufferedHistogram
 from weather.telemetry.metrics import count_refusal, families
 from weather.telemetry.request_id import RequestId
+
+if TYPE_CHECKING:
+    from weather.open_inference.grpc_server import GrpcServer
 
 
 class OptimizedService(Service[Any]):  # type: ignore[misc]
@@ -76,9 +84,10 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         self.traffic: TrafficMetrics | None = None
         workers = BentoMLContainer.config.services.get()[service.name]["workers"] or 1
         self.workers = int(system_resources()["cpu"]) if workers == "cpu_count" else int(workers)
-        self.max_in_flight = {path: endpoint.max_in_flight for path, endpoint in ENDPOINTS.items()}
-        if self.max_concurrency:
-            self.max_in_flight["/predict"] = self.max_concurrency
+        single = {SINGLE: self.max_concurrency} if self.max_concurrency else {}
+        self.in_flight = InFlight({**MAX_IN_FLIGHT, **single})
+        self.draining = False
+        self.grpc: GrpcServer | None = None
 
     def __call__(self) -> Starlette:
         """The app; errors raised by Starlette itself have the service's error format too."""
@@ -107,7 +116,8 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         if kind is RunnerTrafficMetricsMiddleware:
             # BentoML's looks up five labelled series per request and writes to each (1.6 x).
             paths = {route.path for route in self.routes if isinstance(route, Route)}
-            return [Middleware(self.make_traffic_metrics, paths=paths | PAGE_PATHS, **middleware.kwargs)]
+            paths |= PAGE_PATHS | MODEL_PATHS
+            return [Middleware(self.make_traffic_metrics, paths=paths, **middleware.kwargs)]
         if kind is MaxConcurrencyMiddleware:
             # BentoML's gives slots to requests whose body is still arriving. Admission has its limit.
             return []
@@ -115,9 +125,17 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
             # BentoML's builds a span per request even when no exporter is configured (3.3 x).
             return []
         if kind is ContextMiddleware:
-            admission = Middleware(Admission, limits=self.max_in_flight, on_refusal=self.count_early_refusal)
+            admission = Middleware(Admission, in_flight=self.in_flight, on_refusal=self.count_early_refusal)
             return [admission, middleware]
+        if kind is Draining:
+            options: dict[str, Any] = {**middleware.kwargs, "on_drain": self.start_draining}
+            return [Middleware(Draining, **options)]
         return [middleware]
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """BentoML's routes, and after them those of the Open Inference Protocol."""
+        return [*super().routes, *Rest(self.inference_model).routes]
 
     def make_traffic_metrics(self, app: ASGIApp, /, **options: Any) -> TrafficMetrics:
         """Create the metrics middleware and keep it, for requests refused before they reach the app."""
@@ -130,7 +148,30 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         if self.traffic is not None:
             self.traffic.count_early_refusal(path)
 
-    async def readyz(self, request: Request) -> Response:
+    def count_grpc(self, method: str, status: int, seconds: float) -> None:
+        """Count a gRPC call like an HTTP request."""
+        if self.traffic is not None:
+            self.traffic.count(method, status, seconds)
+
+    def start_draining(self) -> None:
+        """The lame-duck period begins."""
+        self.draining = True
+        if self.grpc is not None:
+            asyncio.get_running_loop().create_task(self.grpc.drain())
+
+    def inference_model(self) -> InferenceModel:
+        """The model of the running service, for the Open Inference Protocol."""
+        return self.model
+
+    async def is_ready(self) -> bool:
+        """What ``/readyz`` says, without a request."""
+        try:
+            await self.readyz(None)
+        except HTTPException:
+            return False
+        return not self.draining
+
+    async def readyz(self, request: Request | None) -> Response:
         """As in BentoML, but 503 while a worker is missing."""
         if self.workers > 1 and await asyncio.to_thread(worker_missing, self.workers):
             raise HTTPException(503)
@@ -143,6 +184,21 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         logging.getLogger("uvicorn.access").propagate = False
         await super().create_instance(app)
         self.queues = {name: self.queue(name) for name in self.dispatchers}
+        bulk = self.service.apis["predict_batch"].func
+        self.model = inference_model(
+            self._service_instance, self.queues["predict"], bulk, self.in_flight, self.is_ready
+        )
+        settings = read_settings()
+        if settings.grpc_port is not None:
+            self.grpc = await start_grpc(
+                settings, self.model, self.count_grpc, self.timeout, shared_port=self.workers > 1
+            )
+
+    async def destroy_instance(self, app: Starlette) -> None:
+        """Complete the gRPC calls in flight, then as in BentoML."""
+        if self.grpc is not None:
+            await self.grpc.stop()
+        await super().destroy_instance(app)
 
     def queue(self, name: str) -> Submit:
         """The queue of a batchable method, with its metrics."""

@@ -23,7 +23,8 @@ from bentoml.exceptions import BentoMLException, NotFound
 from schema import Optional
 from yaml import YAMLError
 
-from weather.serving import preflight, run_folder, supervision
+from weather.http.settings import read_settings
+from weather.serving import grpc, preflight, run_folder, supervision
 
 log = logging.getLogger("bentoml.weather")
 
@@ -50,8 +51,11 @@ def prepare(service: Service[Any], keys: bool) -> None:
         return
     options = command.params
     host = options["host"] or BentoMLContainer.http.host.get()
-    preflight.check_port(host, options["port"] or BentoMLContainer.http.port.get())
+    port = options["port"] or BentoMLContainer.http.port.get()
+    preflight.check_port(host, port)
     preflight.check_tls(tls(options), working_folder(options))
+    settings = read_settings()
+    grpc.check(settings, (host, port), tls(options).password)
     services = BentoMLContainer.config.services.get()
     known = get_default_config(version=2)["services"]
     preflight.check_configuration(services, known, service.name, SCHEMA.schema["services"][Optional(str)])
@@ -60,7 +64,10 @@ def prepare(service: Service[Any], keys: bool) -> None:
     tags = [str(model.tag) for model in (service.bento.info.all_models if service.bento else service.models)]
     models = preflight.check_models(resolved(tags), home)
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
-    for warning in preflight.warnings(host, keys, given):
+    warnings = preflight.warnings(host, keys, given)
+    if settings.grpc_port is not None:
+        warnings += preflight.warnings(str(settings.grpc_host), keys, given=())
+    for warning in dict.fromkeys(warnings):
         log.warning(warning)
     folder = run_folder.create(Path(home), models)
     BentoMLContainer.prometheus_multiproc_dir.set(str(folder.metrics))
