@@ -167,7 +167,7 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         """What ``/readyz`` says, without a request."""
         try:
             await self.readyz(None)
-        except HTTPException:
+        except (HTTPException, Problem):
             return False
         return not self.draining
 
