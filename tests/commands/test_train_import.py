@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from tests.processes import started
 from tests.waiting import PATIENCE, until
 from weather.commands.output import EXIT_CODES
 from weather.contract.manifest import Manifest
+from weather.contract.version import VERSION
 
 
 def files_of(folder: Path) -> tuple[str | Path, ...]:
@@ -194,8 +194,7 @@ def test_help_names_commands_and_exit_codes() -> None:
 
 
 def test_version_is_that_of_the_project() -> None:
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    assert run_cli("--version").stdout == f"train_import.py {project['version']}\n"
+    assert run_cli("--version").stdout == f"train_import.py {VERSION}\n"
 
 
 def test_ctrl_c_ends_training_and_its_workers_without_a_traceback(tmp_path: Path) -> None:
