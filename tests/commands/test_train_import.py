@@ -17,7 +17,7 @@ import pytest
 from loadtest.serving import PROJECT
 from tests import old_system
 from tests.conftest import EXAMPLE, run_cli
-from tests.processes import started
+from tests.processes import lives, started
 from tests.waiting import PATIENCE, until
 from weather.commands.output import EXIT_CODES
 from weather.contract.manifest import Manifest
@@ -209,3 +209,19 @@ def test_ctrl_c_ends_training_and_its_workers_without_a_traceback(tmp_path: Path
     assert said == "train_import.py: interrupted\n"
     assert not psutil.wait_procs(workers, timeout=PATIENCE)[1]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_failing_test_leaves_no_training_behind(climate: Path, tmp_path: Path) -> None:
+    """joblib's processes would go on for minutes."""
+    command = (sys.executable, f"{PROJECT}/train_import.py", "train", "--data", climate, "--out", tmp_path)
+    family: list[psutil.Process] = []
+
+    def fail() -> None:
+        with started(*command, stderr=subprocess.DEVNULL) as process:
+            family.extend(until(psutil.Process(process.pid).children))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert family
+    assert not [process for process in family if lives(process)]
