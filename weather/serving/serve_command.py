@@ -1,8 +1,8 @@
 """What the supervisor does of ours when `bentoml serve` runs: check, make the run folder, pin the models.
 
 BentoML calls ``Service.inject_config`` in `bentoml serve` before it touches anything: the folder of
-metrics is emptied, the models are resolved and the port is bound after that. What is private of
-BentoML here is looked at by ``tests/serving/test_serve_command.py``.
+metrics is emptied, the models are resolved and the port is bound after that. When an upgrade of BentoML
+changes what this relies on, ``tests/serving/test_preflight.py`` and ``test_supervision.py`` fail.
 """
 
 from __future__ import annotations
@@ -49,27 +49,15 @@ def prepare(service: Service[Any], keys: bool) -> None:
     command = click.get_current_context(silent=True)
     if command is None or command.command.name != "serve":
         return
-    options = command.params
-    host = options["host"] or BentoMLContainer.http.host.get()
-    port = options["port"] or BentoMLContainer.http.port.get()
-    preflight.check_port(host, port)
-    preflight.check_tls(tls(options), working_folder(options))
-    settings = read_settings()
-    grpc.check(settings, (host, port), tls(options).password)
-    services = BentoMLContainer.config.services.get()
-    known = get_default_config(version=2)["services"]
-    preflight.check_configuration(services, known, service.name, SCHEMA.schema["services"][Optional(str)])
+    check_options(service.name, command.params, keys)
     home = BentoMLContainer.bentoml_home.get()
     # As strings: to look a tag up changes `latest` in it to what was found.
     tags = [str(model.tag) for model in (service.bento.info.all_models if service.bento else service.models)]
     models = preflight.check_models(resolved(tags), home)
-    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
-    warnings = preflight.warnings(host, keys, given)
-    if settings.grpc_port is not None:
-        warnings += preflight.warnings(str(settings.grpc_host), keys, given=())
-    for warning in dict.fromkeys(warnings):
-        log.warning(warning)
-    folder = run_folder.create(Path(home), models)
+    try:
+        folder = run_folder.create(Path(home), models)
+    except OSError as error:
+        raise preflight.Refusal(f"no folder for the service's metrics can be made: {error}") from None
     BentoMLContainer.prometheus_multiproc_dir.set(str(folder.metrics))
 
     def reload() -> None:
@@ -79,6 +67,34 @@ def prepare(service: Service[Any], keys: bool) -> None:
             log.error("The models stay as they are: %s", reason)
 
     supervision.supervise(reload)
+
+
+def check_options(name: str, options: dict[str, Any], keys: bool) -> None:
+    """Check the options of the command and BentoML's configuration of the service ``name``.
+
+    Raises:
+        Refusal: see ``preflight``.
+    """
+    host = given(options["host"], BentoMLContainer.http.host.get())
+    port = given(options["port"], BentoMLContainer.http.port.get())
+    preflight.check_port(host, port)
+    preflight.check_tls(tls(options), working_folder(options))
+    settings = read_settings()
+    grpc.check(settings, (host, port), tls(options).password)
+    services = BentoMLContainer.config.services.get()
+    known = get_default_config(version=2)["services"]
+    preflight.check_configuration(services, known, name, SCHEMA.schema["services"][Optional(str)])
+    used = [f"--{option.replace('_', '-')}" for option, value in options.items() if value is not None]
+    warnings = preflight.warnings(host, keys, used)
+    if settings.grpc_port is not None:
+        warnings += preflight.warnings(str(settings.grpc_host), keys, given=())
+    for warning in dict.fromkeys(warnings):
+        log.warning(warning)
+
+
+def given(option: Any, default: Any) -> Any:
+    """An option of the command, or what it is without."""
+    return default if option is None else option
 
 
 def resolved(tags: Iterable[str]) -> dict[str, str | None]:
@@ -106,11 +122,11 @@ def tls(options: dict[str, Any]) -> preflight.Tls:
     """Options of the command, or of BentoML's configuration."""
     of = BentoMLContainer.ssl
     return preflight.Tls(
-        options["ssl_certfile"] or of.certfile.get(),
-        options["ssl_keyfile"] or of.keyfile.get(),
-        options["ssl_keyfile_password"] or of.keyfile_password.get(),
-        options["ssl_ca_certs"] or of.ca_certs.get(),
-        options["ssl_ciphers"] or of.ciphers.get(),
+        given(options["ssl_certfile"], of.certfile.get()),
+        given(options["ssl_keyfile"], of.keyfile.get()),
+        given(options["ssl_keyfile_password"], of.keyfile_password.get()),
+        given(options["ssl_ca_certs"], of.ca_certs.get()),
+        given(options["ssl_ciphers"], of.ciphers.get()),
     )
 
 
