@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from tests.conftest import EXAMPLE
 from tests.fixtures.contract import FIRST, SECOND, beyond, with_token
 from weather.contract.faults import Fault, accepted, faults
-from weather.contract.variables import FEATURES, LIMITS, VARIABLES, WeatherVariables
+from weather.contract.variables import BINARY, FEATURES, LIMITS, UNITS, VARIABLES, WeatherVariables, as_rows
 
 
 def rejected(body: str | bytes) -> list[Fault]:
@@ -87,3 +88,79 @@ def test_only_json_objects_are_accepted(body: str) -> None:
 
 def test_values_are_not_repeated_in_messages() -> None:
     assert "secret-value" not in "".join(f.msg for f in rejected(changed(**{FIRST: "secret-value"})))
+
+
+NAMES = ", ".join(FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("body", "loc", "kind", "message"),
+    [
+        ("", [], "json_invalid", "the body is empty"),
+        (
+            "{",
+            [],
+            "json_invalid",
+            "the body is not valid JSON: EOF while parsing an object at line 1 column 1",
+        ),
+        ("[]", [], "model_type", f"expected one flat JSON object with the fields {NAMES}"),
+        (
+            changed(unknown_field=1),
+            ["unknown_field"],
+            "extra_forbidden",
+            f"unknown_field is not a known field; the fields are {NAMES}",
+        ),
+        (
+            changed(**{"x" * 65: 1}),
+            ["x" * 64],
+            "extra_forbidden",
+            f"{'x' * 64} is not a known field; the fields are {NAMES}",
+        ),
+        (
+            json.dumps({k: v for k, v in EXAMPLE.items() if k != FIRST}),
+            [FIRST],
+            "missing",
+            f"{FIRST} is missing: give {accepted(FIRST)}",
+        ),
+        (
+            with_token("NaN"),
+            [FIRST],
+            "finite_number",
+            f"{FIRST} is not a finite number: give {accepted(FIRST)}",
+        ),
+        (with_token("true"), [FIRST], "float_type", f"{FIRST} is not a JSON number: give {accepted(FIRST)}"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
+def test_each_kind_of_fault_has_its_sentence(body: str, loc: list[str], kind: str, message: str) -> None:
+    assert rejected(body) == [Fault(loc=loc, msg=message, type=kind)]
+
+
+def test_locations_begin_with_the_prefix_and_the_noun_can_be_another() -> None:
+    with pytest.raises(ValidationError) as caught:
+        WeatherVariables.model_validate({**EXAMPLE, FIRST: "x"})
+    (fault,) = faults(caught.value, "observations", 3, number="a number")
+    assert fault.loc == ["observations", 3, FIRST]
+    assert fault.msg == f"{FIRST} is not a number: give {accepted(FIRST)}"
+    with pytest.raises(ValidationError) as caught:
+        WeatherVariables.model_validate([])
+    (fault,) = faults(caught.value, "observations", 3)
+    assert fault.loc == ["observations", 3]
+
+
+def test_derived_tables_are_in_the_order_of_the_fields() -> None:
+    assert tuple(VARIABLES) == tuple(LIMITS) == tuple(UNITS) == FEATURES == tuple(EXAMPLE)
+    properties = WeatherVariables.model_json_schema()["properties"]
+    for name in FEATURES:
+        schema = properties[name]
+        assert (schema["minimum"], schema["maximum"]) == LIMITS[name]
+        assert schema["unit"] == UNITS[name] == VARIABLES[name].unit
+        assert schema["description"] == VARIABLES[name].description
+        assert (name in BINARY) == (VARIABLES[name].display.states is not None)
+
+
+def test_rows_have_the_values_in_the_order_of_the_fields() -> None:
+    reordered = WeatherVariables(**dict(reversed(EXAMPLE.items())))
+    rows = as_rows([reordered, reordered])
+    assert rows.dtype == np.float64
+    assert rows.tolist() == [[float(EXAMPLE[name]) for name in FEATURES]] * 2

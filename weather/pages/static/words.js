@@ -14,6 +14,6 @@ const POINTS = [
 
 export const direction = (degrees) => POINTS[Math.round(degrees / 22.5) % 16];
 
-// "No_Rain" within a sentence, and at its beginning.
+// A class word of the contract, which may have underscores: within a sentence, and at its beginning.
 export const lower = (label) => label.replaceAll("_", " ").toLowerCase();
 export const upper = (label) => lower(label).replace(/^./, (first) => first.toUpperCase());
