@@ -142,10 +142,12 @@ def bentoml_home(imported: Import, pair_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def url(bentoml_home: Path) -> Iterator[str]:
-    """The address of a running service."""
-    with served(bentoml_home) as address:
+def url(bentoml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running service; whatever was asked of it, its log has no traceback in the end."""
+    file = tmp_path_factory.mktemp("service") / "log"
+    with file.open("wb") as log, served(bentoml_home, log=log) as address:
         yield address
+    assert "Traceback" not in file.read_text()
 
 
 @pytest.fixture

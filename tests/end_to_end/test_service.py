@@ -240,14 +240,6 @@ def test_a_scan_for_paths_creates_no_metric_series(client: httpx.Client) -> None
     assert "scan-" not in metrics
 
 
-def test_rejected_requests_log_no_traceback(bentoml_home: Path, tmp_path: Path) -> None:
-    with (tmp_path / "log").open("wb") as log, served(bentoml_home, log=log) as url:
-        assert httpx.post(f"{url}/predict", json={}).status_code == 400
-        assert httpx.post(f"{url}/predict", json=EXAMPLE).status_code == 200
-    text = (tmp_path / "log").read_text()
-    assert "Traceback" not in text, text
-
-
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
