@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -55,7 +56,7 @@ def main() -> int:
         return 1
     servers = [server for server in [*PEERS, *ABLATIONS] if arguments.only in server.name]
     if not MLSERVER.exists():
-        servers = [server for server in servers if server.bodies != "v2"]
+        servers = [server for server in servers if not server.is_mlserver]
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -109,7 +110,7 @@ def prepare(home: Path) -> None:
     records = [observation() for _ in range(1000)]
     (home / "flat").write_text("\n".join(map(json.dumps, records)))
     inputs = (
-        {"name": "rows", "shape": [1, 7], "datatype": "FP32", "data": list(record.values())}
+        {"name": "observations", "shape": [1, len(record)], "datatype": "FP32", "data": list(record.values())}
         for record in records
     )
     (home / "v2").write_text("\n".join(json.dumps({"inputs": [one]}) for one in inputs))
@@ -123,11 +124,12 @@ def measure(server: Server, home: Path, seconds: int) -> dict[str, float]:
     """Time to ready, load at 32 connections and at 1, CPU and memory of the whole process tree."""
     with running(server, home) as (url, process, start_seconds):
         bodies = home / server.bodies
-        load(url + server.path, bodies, 32, 2)
+        ask = partial(load_grpc, url) if server.grpc else partial(load, url + server.path)
+        ask(bodies, 32, 2)
         cpu = cpu_seconds(process)
-        busy = load(url + server.path, bodies, 32, seconds)
+        busy = ask(bodies, 32, seconds)
         cpu = cpu_seconds(process) - cpu
-        alone = load(url + server.path, bodies, 1, max(2, seconds // 2))
+        alone = ask(bodies, 1, max(2, seconds // 2))
         tree = [process, *process.children(recursive=True)]
         memory = sum(p.memory_info().rss for p in tree)
     return {
@@ -152,7 +154,7 @@ def running(server: Server, home: Path) -> Iterator[tuple[str, psutil.Process, f
     """
     port = free_port()
     environment = environment_of(server, home, port)
-    argument = str(home / "mlserver") if server.bodies == "v2" else str(port)
+    argument = str(home / "mlserver") if server.is_mlserver else str(port)
     started = time.monotonic()
     process = subprocess.Popen(
         ["taskset", "-c", SERVER_CORE, *server.command, argument],
@@ -185,6 +187,23 @@ def load(url: str, bodies: Path, connections: int, seconds: int) -> dict[str, fl
         [*command, "-s", "benchmarks/load.lua", url],
         cwd=PROJECT,
         env={**os.environ, "BODIES": str(bodies), "CONTENT_TYPE": media_type},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def load_grpc(url: str, bodies: Path, connections: int, seconds: int) -> dict[str, float]:
+    """One run of ``grpc_load`` on the port after that of ``url``."""
+    host, _, port = url.partition("://")[2].rpartition(":")
+    address = f"{host}:{int(port) + 1}"
+    command = ["taskset", "-c", CLIENT_CORE, sys.executable, "-m", "benchmarks.grpc_load"]
+    done = subprocess.run(
+        [*command, address, str(connections), str(seconds)],
+        cwd=PROJECT,
+        env={**os.environ, "BODIES": str(bodies)},
         capture_output=True,
         text=True,
         check=True,

@@ -16,7 +16,10 @@ BENTOML = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1"]
 
 @dataclass(frozen=True)
 class Server:
-    """The port is appended to ``command``; ``bodies`` is "flat" or "v2" (MLServer's protocol)."""
+    """The port is appended to ``command``; ``bodies`` is "flat" or "v2" (the Open Inference Protocol).
+
+    With ``grpc`` the load goes to the next port by gRPC; readiness is asked by HTTP all the same.
+    """
 
     name: str
     command: list[str]
@@ -24,6 +27,12 @@ class Server:
     path: str = "/predict"
     bodies: str = "flat"
     environment: dict[str, str] = field(default_factory=dict)
+    grpc: bool = False
+
+    @property
+    def is_mlserver(self) -> bool:
+        """Whether port and model are in files."""
+        return self.command[0] == str(MLSERVER)
 
 
 def uvicorn(name: str, module: str) -> Server:
@@ -36,12 +45,20 @@ def bento(name: str, what: str, **environment: str) -> Server:
     return Server(name, [*BENTOML, what, "--port"], "/readyz", environment=environment)
 
 
+def ours_v2(name: str, grpc: bool = False) -> Server:
+    """Our service, asked by the Open Inference Protocol."""
+    path = "/v2/models/rain_forecast/infer"
+    return Server(name, [*BENTOML, "service:RainForecast", "--port"], "/readyz", path, "v2", grpc=grpc)
+
+
 OURS = "this service"
 TUNED = "FastAPI, hand-tuned"
 
 PEERS = [
     Server("bare uvicorn, constant answer", [*UVICORN, "benchmarks.peers.bare:app", "--port"], "/"),
     bento(OURS, "service:RainForecast"),
+    ours_v2(f"{OURS}, V2 protocol"),
+    ours_v2(f"{OURS}, V2 protocol by gRPC", grpc=True),
     uvicorn(TUNED, "fastapi_tuned"),
     uvicorn("FastAPI with equal features", "fastapi_equal"),
     uvicorn("the old FastAPI app", "old_app"),
@@ -82,7 +99,9 @@ def environment_of(server: Server, home: Path, port: int) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         **server.environment,
     }
-    if server.bodies == "v2":
+    if server.grpc:
+        environment["WEATHER_GRPC_PORT"] = str(port + 1)
+    if server.is_mlserver:
         folder = home / "mlserver"
         folder.mkdir(exist_ok=True)
         runtime = PROJECT / "benchmarks" / "peers" / "mlserver" / "runtime.py"
