@@ -32,7 +32,6 @@ from starlette.types import ASGIApp
 
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.admission import Admission, InFlight
-from weather.http.api_keys import ApiKeys
 from weather.http.cors import Cors
 from weather.http.deadline import Deadline
 from weather.http.draining import Draining
@@ -65,7 +64,7 @@ class OptimizedService(Service[Any]):  # type: ignore[misc]
     def inject_config(self) -> None:
         """As in BentoML; in the supervisor of `bentoml serve` also what precedes the start."""
         super().inject_config()
-        serve_command.prepare(self, keys=any(kind is ApiKeys for kind, _ in self.middlewares))
+        serve_command.prepare(self)
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """As in BentoML, with our factory; called in the workers."""
