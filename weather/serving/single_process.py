@@ -11,7 +11,9 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import socket
+import sys
 import tempfile
 from ipaddress import ip_address
 from typing import Any
@@ -21,20 +23,29 @@ import click
 BACKLOG = 2048
 """Connections that wait to be accepted, as in BentoML."""
 
+# Absolute, because the worker changes its working directory to the Bento's source.
+FILE = click.Path(resolve_path=True)
+
 
 @click.command("single-process", help="Serve a Bento or a folder on one port, in one process.")
-@click.argument("bento")
-@click.option("--host", envvar="BENTOML_HOST", default="127.0.0.1", show_default=True)
-@click.option("--port", envvar="BENTOML_PORT", type=int, default=3000, show_default=True)
-@click.option("--ssl-certfile")
-@click.option("--ssl-keyfile")
+@click.argument("bento", type=FILE)
+@click.option("--host", envvar="BENTOML_HOST")
+@click.option("--port", envvar="BENTOML_PORT", type=int)
+@click.option("--ssl-certfile", type=FILE)
+@click.option("--ssl-keyfile", type=FILE)
 @click.option("--ssl-keyfile-password")
-@click.option("--ssl-ca-certs")
+@click.option("--ssl-version", type=int)
+@click.option("--ssl-cert-reqs", type=int)
+@click.option("--ssl-ca-certs", type=FILE)
 @click.option("--ssl-ciphers")
 @click.option("--timeout-keep-alive", type=int)
 @click.option("--timeout-graceful-shutdown", type=int)
-def main(bento: str, host: str, port: int, **options: Any) -> None:
+def main(bento: str, **options: Any) -> None:
     """Check what can be checked, bind the port, and become the worker."""
+    # Process 1 of a container ignores a signal that it does not handle, and after its shutdown uvicorn
+    # raises the signal again: the exit code is 0, and the temporary files are removed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     metrics = tempfile.mkdtemp(prefix="metrics-")
     atexit.register(shutil.rmtree, metrics, ignore_errors=True)
     # Before the Prometheus client is imported: BentoML's metrics expect its files.
@@ -50,13 +61,27 @@ def main(bento: str, host: str, port: int, **options: Any) -> None:
     configure_server_logging()  # type: ignore[no-untyped-call]
     service = load(bento, standalone_load=True)
     service.inject_config()
-    serve_command.check_single_process(service, {"bento": bento, "host": host, "port": port, **options})
+    options = with_configuration(options)
+    serve_command.check_single_process(service, {"bento": bento, **options})
     server_on_deployment(service)
+    host, port = options.pop("host"), options.pop("port")
     family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if value]
     arguments = [bento, "--fd", str(listener.detach()), "--service-name", service.name, "--worker-id", "1"]
-    worker.main([*arguments, *(word for pair in given for word in pair)])
+    for name, value in options.items():
+        if value is not None:
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    worker.main(arguments)
+
+
+def with_configuration(options: dict[str, Any]) -> dict[str, Any]:
+    """The options, those that are missing from BentoML's configuration, as `bentoml serve` has them."""
+    from bentoml._internal.configuration.containers import BentoMLContainer
+
+    configured = {"host": BentoMLContainer.http.host.get(), "port": BentoMLContainer.http.port.get()}
+    if BentoMLContainer.ssl.certfile.get():
+        configured |= {f"ssl_{name}": value for name, value in BentoMLContainer.ssl.get().items()}
+    return {name: configured.get(name) if value is None else value for name, value in options.items()}
 
 
 if __name__ == "__main__":
