@@ -83,6 +83,10 @@ def check_single_process(service: Service[Any], options: dict[str, Any]) -> None
             f"services.{service.name}.workers is {workers}, and this is one process: "
             "run one container for each worker"
         )
+    if BentoMLContainer.ssl.enabled.get() and not tls(options).certificate:
+        raise preflight.Refusal(
+            f"services.{service.name}.ssl.enabled is true, and there is no certificate: set --ssl-certfile"
+        )
     preflight.check_models(resolved(model_tags(service)), BentoMLContainer.bentoml_home.get())
 
 
