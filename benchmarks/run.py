@@ -139,6 +139,8 @@ def prepare(home: Path) -> None:
 
 def in_history(commit: str) -> bool:
     """Whether git has a commit of this project; an archive or a shallow clone lacks it."""
+    if shutil.which("git") is None:
+        return False
     command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, check=False).returncode == 0
 
