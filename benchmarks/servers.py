@@ -19,6 +19,7 @@ class Server:
     """The port is appended to ``command``; ``bodies`` is "flat" or "v2" (the Open Inference Protocol).
 
     With ``grpc`` the load goes to the next port by gRPC; readiness is asked by HTTP all the same.
+    ``commit`` is that of the project's history whose code is served, instead of this folder's.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Server:
     ready: str
     path: str = "/predict"
     bodies: str = "flat"
+    commit: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     grpc: bool = False
 
@@ -52,6 +54,8 @@ def ours_v2(name: str, grpc: bool = False) -> Server:
 
 
 OURS = "this service"
+PREVIOUS = "1ae9d80"
+"""The commit of the previous release."""
 TUNED = "FastAPI, hand-tuned"
 
 PEERS = [
@@ -59,6 +63,12 @@ PEERS = [
     bento(OURS, "service:RainForecast"),
     ours_v2(f"{OURS}, V2 protocol"),
     ours_v2(f"{OURS}, V2 protocol by gRPC", grpc=True),
+    Server(
+        "the previous release",
+        [*BENTOML, "service:RainForecast", "--port"],
+        "/readyz",
+        commit=PREVIOUS,
+    ),
     uvicorn(TUNED, "fastapi_tuned"),
     uvicorn("FastAPI with equal features", "fastapi_equal"),
     uvicorn("the old FastAPI app", "old_app"),
@@ -81,21 +91,32 @@ ABLATIONS = [
         "leaving out idle tracing",
         "the kept metric series",
         "the deadline without a task",
-        "the short way to the dispatcher",
-        "dispatching at once",
         "the graph rewrite",
         "switching the access log off",
     )
 ]
+ABLATIONS.append(
+    bento("… with BentoML's dispatcher", "benchmarks.ablations:RainForecast", WITHOUT="the batching queue")
+)
+
+
+def folder_of(server: Server, home: Path) -> Path:
+    """Where the server's code is."""
+    return home / server.commit if server.commit else PROJECT
+
+
+def store_of(server: Server, home: Path) -> Path:
+    """The server's BENTOML_HOME; another release may not read our models."""
+    return home / f"bentoml{server.commit}"
 
 
 def environment_of(server: Server, home: Path, port: int) -> dict[str, str]:
     """Environment variables of the server's process; MLServer reads port and model from files."""
     environment = {
         **os.environ,
-        "BENTOML_HOME": str(home / "bentoml"),
+        "BENTOML_HOME": str(store_of(server, home)),
         "BENTOML_DO_NOT_TRACK": "True",
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": str(folder_of(server, home)),
         "OMP_NUM_THREADS": "1",
         **server.environment,
     }

@@ -42,6 +42,11 @@ class Container:
         """A field of what the engine knows about it, as a template (.State.Status)."""
         return output(self.engine, "inspect", "--format", f"{{{{{field}}}}}", self.name)
 
+    def megabytes(self) -> float:
+        """Resident memory of the service, which is one process."""
+        status = self.run("cat", "/proc/1/status").stdout
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
+
     def signal(self, name: str) -> None:
         output(self.engine, "kill", "--signal", name, self.name)
 

@@ -23,10 +23,14 @@ from bentoml.exceptions import BentoMLException, NotFound
 from schema import Optional
 from yaml import YAMLError
 
+from weather.http.api_keys import ApiKeys
 from weather.http.settings import read_settings
 from weather.serving import grpc, preflight, run_folder, supervision
 
 log = logging.getLogger("bentoml.weather")
+
+SUPERVISOR = "serve"
+"""The command of BentoML that becomes the supervisor."""
 
 
 def no_tracking() -> None:
@@ -38,21 +42,18 @@ def no_tracking() -> None:
     usage_stats.do_not_track.cache_clear()
 
 
-def prepare(service: Service[Any], keys: bool) -> None:
+def prepare(service: Service[Any]) -> None:
     """In the supervisor of `bentoml serve`: check, and make ready what the workers share.
-
-    ``keys`` says whether API keys are wanted.
 
     Raises:
         Refusal: the service must not be started.
     """
     command = click.get_current_context(silent=True)
-    if command is None or command.command.name != "serve":
+    if command is None or command.command.name != SUPERVISOR:
         return
-    check_options(service.name, command.params, keys)
+    check_options(service.name, command.params, requires_keys(service))
     home = BentoMLContainer.bentoml_home.get()
-    # As strings: to look a tag up changes `latest` in it to what was found.
-    tags = [str(model.tag) for model in (service.bento.info.all_models if service.bento else service.models)]
+    tags = model_tags(service)
     models = preflight.check_models(resolved(tags), home)
     try:
         folder = run_folder.create(Path(home), models)
@@ -67,6 +68,36 @@ def prepare(service: Service[Any], keys: bool) -> None:
             log.error("The models stay as they are: %s", reason)
 
     supervision.supervise(reload)
+
+
+def check_single_process(service: Service[Any], options: dict[str, Any]) -> None:
+    """The checks before a start in one process; ``options`` are those of ``single_process``.
+
+    Raises:
+        Refusal: the service must not be started.
+    """
+    check_options(service.name, options, keys=requires_keys(service))
+    workers = BentoMLContainer.config.services.get()[service.name]["workers"] or 1
+    if workers != 1:
+        raise preflight.Refusal(
+            f"services.{service.name}.workers is {workers}, and this is one process: "
+            "run one container for each worker"
+        )
+    if BentoMLContainer.ssl.enabled.get() and not tls(options).certificate:
+        raise preflight.Refusal(
+            f"services.{service.name}.ssl.enabled is true, and there is no certificate: set --ssl-certfile"
+        )
+    preflight.check_models(resolved(model_tags(service)), BentoMLContainer.bentoml_home.get())
+
+
+def requires_keys(service: Service[Any]) -> bool:
+    """Whether the service requires API keys."""
+    return any(kind is ApiKeys for kind, _ in service.middlewares)
+
+
+def model_tags(service: Service[Any]) -> list[str]:
+    """The tags of the service's models, as strings: looking a tag up changes `latest` in it."""
+    return [str(model.tag) for model in (service.bento.info.all_models if service.bento else service.models)]
 
 
 def check_options(name: str, options: dict[str, Any], keys: bool) -> None:
@@ -133,4 +164,4 @@ def tls(options: dict[str, Any]) -> preflight.Tls:
 def working_folder(options: dict[str, Any]) -> Path:
     """Where the workers run, as `bentoml serve` has it."""
     bento = Path(options["bento"]).expanduser()
-    return Path(options["working_dir"] or (bento if bento.is_dir() else "."))
+    return Path(options.get("working_dir") or (bento if bento.is_dir() else "."))
