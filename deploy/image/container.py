@@ -22,7 +22,7 @@ CONFINED = (
     "--pids-limit=200",
 )
 MOST_SECONDS = 180
-"""Until it is ready. It takes about 3 s (the tests print it); a busy machine may need longer."""
+"""Until it is ready. It takes some seconds (the tests print it); a busy machine may need longer."""
 
 
 @dataclass(frozen=True)
