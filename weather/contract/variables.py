@@ -98,7 +98,7 @@ class WeatherVariables(BaseModel):
             le=1,
             **FINITE,
             description="1 when it is raining now, else 0",
-            json_schema_extra={"unit": "1"},
+            json_schema_extra={"unit": "1", "binary": True},
         ),
     ]
 
@@ -144,13 +144,16 @@ LIMITS: dict[str, tuple[float, float]] = {name: _limits(name) for name in FEATUR
 """The accepted range of each feature, both ends inclusive, in its unit."""
 
 
-def _unit(name: str) -> str:
+def _extra(name: str) -> dict[str, Any]:
     extra: Any = WeatherVariables.model_fields[name].json_schema_extra
-    return str(extra["unit"])
+    return dict(extra)
 
 
-UNITS: dict[str, str] = {name: _unit(name) for name in FEATURES}
+UNITS: dict[str, str] = {name: str(_extra(name)["unit"]) for name in FEATURES}
 """The unit of each feature; ``1`` for a dimensionless one."""
+
+BINARY: frozenset[str] = frozenset(name for name in FEATURES if _extra(name).get("binary"))
+"""Features that are 0 or 1 in training data."""
 
 
 def as_rows(observations: Sequence[WeatherVariables]) -> NDArray[np.float64]:
