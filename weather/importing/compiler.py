@@ -27,6 +27,7 @@ from weather.importing.probes import UNIFORM, probe_rows, typical_scaler
 from weather.importing.roles import Roles, roles
 from weather.importing.scaler import Scaler
 from weather.importing.scaling import Verdict, who_scales
+from weather.importing.svm import approximate
 from weather.importing.understanding import Understanding
 from weather.importing.variants import EXACT, chosen
 
@@ -93,7 +94,9 @@ def compile_pair(artifacts: Artifacts) -> Compiled:
     if expected.rain.all() or not expected.rain.any():
         remarks.append(f"WARNING: it gives the same label for all of {len(probe):,} rows")
     apart = difference(answers, plain, EXACT)
-    understanding = Understanding(verdict, outputs, apart, expected.threshold, tuple(remarks))
+    understanding = Understanding(
+        verdict, outputs, apart, expected.threshold, approximate(original.model), tuple(remarks)
+    )
     return Compiled(
         variant.graph(),
         joint.scaler,

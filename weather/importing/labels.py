@@ -63,8 +63,9 @@ def rain_class(classes: Sequence[object], wanted: str | None) -> tuple[object, b
     raise BadArtifact(f"the model's classes are {named}: say which of them is rain with --rain-label")
 
 
-def rain_in(labels: Sequence[str], classes: Sequence[object], rain: object) -> list[bool]:
-    """Which of a user's own labels say rain: they are the model's classes, or words, or 0 and 1.
+def rain_in(labels: Sequence[str], classes: Sequence[object], rain: object, where: str) -> list[bool]:
+    """Which of the labels in a user's file ``where`` say rain: they are the model's classes, or words, or
+    0 and 1.
 
     Raises:
         BadArtifact: they are none of these.
@@ -77,7 +78,9 @@ def rain_in(labels: Sequence[str], classes: Sequence[object], rain: object) -> l
     elif all(_number(label) in (0, 1) for label in distinct):
         meaning = {label: _number(label) == 1 for label in distinct}
     else:
-        raise BadArtifact(f"its labels {', '.join(sorted(distinct)[:5])} are not the model's classes")
+        raise BadArtifact(
+            f"{where}: its labels {', '.join(sorted(distinct)[:5])} are not the model's classes"
+        )
     return [meaning[label] for label in labels]
 
 

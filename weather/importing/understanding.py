@@ -12,12 +12,17 @@ from weather.importing.scaling import Verdict
 
 @dataclass(frozen=True)
 class Understanding:
-    """Who scales, what the outputs mean, and how far the compiled graph is from the original."""
+    """Who scales, what the outputs mean, and how far the compiled graph is from the original.
+
+    ``threshold`` is the score above which it is rain, None where there is none; ``approximate`` says that
+    ONNX Runtime itself only approximates the original's probabilities.
+    """
 
     verdict: Verdict
     outputs: Outputs
     difference: Difference
     threshold: float | None
+    approximate: bool
     remarks: tuple[str, ...]
 
     def lines(self) -> list[str]:
@@ -57,6 +62,7 @@ class Understanding:
                 "squash": score.squash or None,
                 "complement": score.complement,
             },
+            "approximate": self.approximate,
             "threshold": self.threshold,
             "check": {
                 "rows": check.rows,
