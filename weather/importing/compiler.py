@@ -28,6 +28,7 @@ from weather.importing.roles import Roles, roles
 from weather.importing.scaler import Scaler
 from weather.importing.scaling import Verdict, who_scales
 from weather.importing.svm import approximate
+from weather.importing.trees import with_float32_trees
 from weather.importing.understanding import Understanding
 from weather.importing.variants import EXACT, chosen
 
@@ -83,7 +84,11 @@ def compile_pair(artifacts: Artifacts) -> Compiled:
     check_rows_alone(original, outputs, rows[:: max(1, len(rows) // ALONE)])
     remarks = [*(artifacts.scaler.remarks if artifacts.scaler else ()), *original.remarks, *outputs.remarks]
     source = original
-    if verdict.takes == "raw" and artifacts.scaler is not None:
+    trees = with_float32_trees(original.model, original.inputs)
+    if trees is not None:
+        source = replace(original, model=trees)
+        remarks.append("its trees compare float32 values, as their thresholds are, and not float64")
+    elif verdict.takes == "raw" and artifacts.scaler is not None:
         source, remark = _lifted(original, artifacts.scaler, outputs, rows)
         remarks += [remark] if remark else []
     expected = Answers(*outputs.answers(source.run(rows)))
