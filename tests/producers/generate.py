@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 
-warnings.filterwarnings("ignore")
+warnings.filterwarnings("ignore")  # the producers' own
 
-from tests.producers.cases import sklearn_cases
+from tests.producers.cases import (  # noqa: E402
+    boosting_cases,
+    graph_cases,
+    label_cases,
+    scaler_cases,
+    sklearn_cases,
+    small_cases,
+)
 
 if __name__ == "__main__":
-    for module in (sklearn_cases,):
-        module.main()
+    for cases in (sklearn_cases, boosting_cases, label_cases, graph_cases, scaler_cases, small_cases):
+        cases.main()

@@ -52,8 +52,8 @@ def artifacts_of(given: argparse.Namespace) -> Artifacts:
         raise BadArtifact("give the model that belongs to the scaler: --model FILE.onnx")
     if given.scaler is None:
         raise BadArtifact(
-            f"give the scaler that {given.model} was trained with, --scaler FILE.pkl, or --scaler none if the "
-            "model scales its input itself"
+            f"give the scaler that {given.model} was trained with, --scaler FILE.pkl, or --scaler none if "
+            "the model scales its input itself"
         )
     return read(scaler, given.model, hints)
 

@@ -45,7 +45,7 @@ def compile_apart(artifacts: Artifacts, seconds: float = SECONDS, memory: int = 
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603
             [sys.executable, "-m", __name__],
             input=request,
             stdout=subprocess.PIPE,

@@ -63,8 +63,8 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
     effect = {kind: np.empty((len(FEATURES), len(answers[kind].measures))) for kind in kinds}
     for kind, prepare in kinds.items():
         for field in range(len(FEATURES)):
-            other = _answers(original.run(prepare(changed[field])), roles, label)
-            effect[kind][field] = np.abs(other.measures - answers[kind].measures).mean(axis=1)
+            found = _answers(original.run(prepare(changed[field])), roles, label)
+            effect[kind][field] = np.abs(found.measures - answers[kind].measures).mean(axis=1)
     constants = holds_constants(original.model, scaler)
     if np.allclose(answers["raw"].measures, answers["scaled"].measures, rtol=0, atol=1e-6):
         reason = "raw and scaled rows get the same answers"
@@ -87,8 +87,8 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
 
 def _dead(effect: NDArray[np.float64], other: NDArray[np.float64]) -> list[str]:
     """Fields without ``effect`` that have one among the other rows, by any measure."""
-    gone = ((other > ALIVE) & (effect < DEAD * other)).any(axis=1)
-    return [name for name, without in zip(FEATURES, gone, strict=True) if without]
+    gone = np.any((other > ALIVE) & (effect < DEAD * other), axis=1)
+    return [FEATURES[field] for field in np.flatnonzero(gone)]
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,11 @@ def _answers(arrays: Arrays, roles: Roles, label: object) -> _Answers:
         else:
             score = columns[:, -1] - (columns[:, 0] if columns.shape[1] == 2 else 0)
     if roles.label is not None:
-        measures.append(arrays[roles.label].reshape(-1) == label)
+        measures.append((arrays[roles.label].reshape(-1) == label).astype(np.float64))
     else:
         assert score is not None, "there is a label or a score"
-        measures.append(score > 0)
-    return _Answers(np.array(measures, np.float64), None if len(measures) > 1 else score)
+        measures.append((score > 0).astype(np.float64))
+    return _Answers(np.array(measures), None if len(measures) > 1 else score)
 
 
 def _with(rows: NDArray[np.float64], other: NDArray[np.float64], field: int) -> NDArray[np.float64]:

@@ -48,14 +48,16 @@ def save(
     dump: Callable[[Any, Path], object] | None = None,
     refused: str = "",
     remark: str = "",
+    converter: str = "",
     tolerance: float = 1e-5,
     rows: Any = T,
     **options: Any,
 ) -> None:
     """Write a case: files, rows, the library's own answers, and what is expected.
 
-    ``refused`` is a pattern of the refusal, ``remark`` one of a line that import must print; ``options``
-    are those of the command line.
+    ``refused`` is a pattern of the refusal, ``remark`` one of a line that import must print,
+    ``converter`` one of the refusal by --check where the converter wrote another model than the library's;
+    ``options`` are those of the command line.
     """
     folder = OUT / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +75,13 @@ def save(
     for file, values in (("label", label), ("prob", probability)):
         if values is not None:
             np.save(folder / f"{file}.npy", np.asarray(values))
-    expected = {"refused": refused, "remark": remark, "tolerance": tolerance, "options": options}
+    expected = {
+        "refused": refused,
+        "remark": remark,
+        "converter": converter,
+        "tolerance": tolerance,
+        "options": options,
+    }
     (folder / "case.json").write_text(json.dumps(expected, indent=1))
 
 

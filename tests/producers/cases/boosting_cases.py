@@ -8,14 +8,14 @@ import numpy as np
 import xgboost
 from onnxmltools.convert import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
-from skl2onnx import convert_sklearn, update_registered_converter
-from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm as lightgbm_operator
 from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost as xgboost_operator
+from skl2onnx import convert_sklearn, update_registered_converter
+from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.producers.cases.base import INPUT, OUT, TZ, X, Y, Z, T, save
+from tests.producers.cases.base import INPUT, OUT, TZ, T, X, Y, Z, save
 
 ONNXMLTOOLS = [("input", FloatTensorType([None, 7]))]
 LIGHTGBM = 1e-3
@@ -46,14 +46,22 @@ def main() -> None:
         save(name, graph, classifier.predict(TZ) == 1, classifier.predict_proba(TZ)[:, 1], tolerance=LIGHTGBM)
         if name == "lightgbm":
             graph = convert_lightgbm(classifier, initial_types=ONNXMLTOOLS, zipmap=False)
-            save("lightgbm_matrix", graph, classifier.predict(TZ) == 1, classifier.predict_proba(TZ)[:, 1], tolerance=LIGHTGBM)
+            save(
+                "lightgbm_matrix",
+                graph,
+                classifier.predict(TZ) == 1,
+                classifier.predict_proba(TZ)[:, 1],
+                tolerance=LIGHTGBM,
+            )
     regressor = xgboost.XGBRegressor(n_estimators=50, objective="binary:logistic").fit(Z, Y)
     chance = regressor.predict(TZ)
     graph = convert_xgboost(regressor, initial_types=ONNXMLTOOLS)
     save("xgboost_regressor", graph, chance > 0.5, chance, refused="if it is a logit, say so with --logit")
     save("xgboost_regressor_told", graph, chance > 0.5, chance, logit=True)
     for name, y, rain in (("catboost", Y, 1), ("catboost_words", np.where(Y, "Rain", "No_Rain"), "Rain")):
-        classifier = catboost.CatBoostClassifier(iterations=100, verbose=0, random_seed=0, allow_writing_files=False)
+        classifier = catboost.CatBoostClassifier(
+            iterations=100, verbose=0, random_seed=0, allow_writing_files=False
+        )
         classifier.fit(Z, y)
         OUT.mkdir(parents=True, exist_ok=True)
         path = OUT / f"{name}.onnx"
@@ -67,9 +75,16 @@ def main() -> None:
 def pipelines() -> None:
     """Boosting behind a scaler in one graph, by skl2onnx with the converters registered."""
     options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
-    for model, operator in ((xgboost.XGBClassifier, xgboost_operator), (lightgbm.LGBMClassifier, lightgbm_operator)):
+    for model, operator in (
+        (xgboost.XGBClassifier, xgboost_operator),
+        (lightgbm.LGBMClassifier, lightgbm_operator),
+    ):
         update_registered_converter(
-            model, f"Test{model.__name__}", calculate_linear_classifier_output_shapes, operator, options=options
+            model,
+            f"Test{model.__name__}",
+            calculate_linear_classifier_output_shapes,
+            operator,
+            options=options,
         )
     for name, classifier, tolerance in (
         ("pipeline_xgboost", xgboost.XGBClassifier(n_estimators=50), 1e-5),
@@ -77,4 +92,11 @@ def pipelines() -> None:
     ):
         pipeline = make_pipeline(StandardScaler(), classifier).fit(X, Y)
         graph = convert_sklearn(pipeline, initial_types=INPUT, target_opset={"": 15, "ai.onnx.ml": 2})
-        save(name, graph, pipeline.predict(T) == 1, pipeline.predict_proba(T)[:, 1], scaler=pipeline[0], tolerance=tolerance)
+        save(
+            name,
+            graph,
+            pipeline.predict(T) == 1,
+            pipeline.predict_proba(T)[:, 1],
+            scaler=pipeline[0],
+            tolerance=tolerance,
+        )

@@ -19,9 +19,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
-from tests.producers.cases.base import NAMES, SCALER, Y, Z, X, T, convert, save, sk
+from tests.producers.cases.base import NAMES, SCALER, T, X, Y, Z, convert, save, sk
 
-OLD_NAMES = ("Temperature_C", "Humidity", "Wind_speed_kmph", "Wind_bearing_degrees", "Visibility_km", "Pressure_millibars", "Current_weather_condition")
+OLD_NAMES = (
+    "Temperature_C",
+    "Humidity",
+    "Wind_speed_kmph",
+    "Wind_bearing_degrees",
+    "Visibility_km",
+    "Pressure_millibars",
+    "Current_weather_condition",
+)
 
 
 def main() -> None:
@@ -42,10 +50,22 @@ def main() -> None:
     output = StandardScaler().set_output(transform="pandas").fit(pd.DataFrame(X, columns=list(NAMES)))
     sk("names_pandas_output", LogisticRegression(), scaler=output)
     single = StandardScaler().fit(X.astype(np.float32))
-    sk("fitted_on_float32", LogisticRegression(), scaler=single, fit=single.transform(X), ask=single.transform(T))
+    sk(
+        "fitted_on_float32",
+        LogisticRegression(),
+        scaler=single,
+        fit=single.transform(X),
+        ask=single.transform(T),
+    )
     for option in ("with_mean", "with_std"):
         part = StandardScaler(**{option: False}).fit(X)
-        sk(f"{option}_false", RandomForestClassifier(10, random_state=0), scaler=part, fit=part.transform(X), ask=part.transform(T))
+        sk(
+            f"{option}_false",
+            RandomForestClassifier(10, random_state=0),
+            scaler=part,
+            fit=part.transform(X),
+            ask=part.transform(T),
+        )
     orders()
     units()
     others()
@@ -58,21 +78,53 @@ def orders() -> None:
         frame = pd.DataFrame(X, columns=list(columns)).iloc[:, mixed]
         scaler = StandardScaler().fit(frame)
         asked = scaler.transform(pd.DataFrame(T, columns=list(columns)).iloc[:, mixed])
-        sk(name, RandomForestClassifier(20, random_state=0), scaler=scaler, fit=scaler.transform(frame), ask=asked, remark="in the order pressure_millibars, humidity")
+        sk(
+            name,
+            RandomForestClassifier(20, random_state=0),
+            scaler=scaler,
+            fit=scaler.transform(frame),
+            ask=asked,
+            remark="in the order pressure_millibars, humidity",
+        )
     frame = pd.DataFrame(X, columns=list(NAMES)).iloc[:, mixed]
     pipeline = make_pipeline(StandardScaler(), RandomForestClassifier(20, random_state=0)).fit(frame, Y)
     asked = pd.DataFrame(T, columns=list(NAMES)).iloc[:, mixed]
-    save("names_mixed_pipeline", convert(pipeline), pipeline.predict(asked) == 1, pipeline.predict_proba(asked)[:, 1], scaler=pipeline[0])
+    save(
+        "names_mixed_pipeline",
+        convert(pipeline),
+        pipeline.predict(asked) == 1,
+        pipeline.predict_proba(asked)[:, 1],
+        scaler=pipeline[0],
+    )
     scaler = StandardScaler().fit(X[:, mixed])
-    sk("order_without_names", LogisticRegression(), scaler=scaler, fit=scaler.transform(X[:, mixed]), ask=scaler.transform(T[:, mixed]), refused="are the columns in another order")
+    sk(
+        "order_without_names",
+        LogisticRegression(),
+        scaler=scaler,
+        fit=scaler.transform(X[:, mixed]),
+        ask=scaler.transform(T[:, mixed]),
+        refused="are the columns in another order",
+    )
     strange = pd.DataFrame(X, columns=[f"x{i}" for i in range(7)])
     sk("names_unknown", LogisticRegression(), scaler=StandardScaler().fit(strange), remark="taken for temp_c")
     half = pd.DataFrame(X, columns=["temp_c", "a", "b", "c", "visibility_km", "e", "f"])
     sk("names_half_known", LogisticRegression(), scaler=StandardScaler().fit(half), remark="taken for temp_c")
     half = pd.DataFrame(X, columns=["a", "temp_c", "b", "c", "visibility_km", "e", "f"])
-    sk("names_half_wrong", LogisticRegression(), scaler=StandardScaler().fit(half), refused="in an order that can't be told")
-    fahrenheit = pd.DataFrame(X * [1.8, 1, 1, 1, 1, 1, 1] + [32, 0, 0, 0, 0, 0, 0], columns=["temp_f", *NAMES[1:]])
-    sk("names_fahrenheit", LogisticRegression(), scaler=StandardScaler().fit(fahrenheit), refused="temp_f is not in the contract's unit")
+    sk(
+        "names_half_wrong",
+        LogisticRegression(),
+        scaler=StandardScaler().fit(half),
+        refused="in an order that can't be told",
+    )
+    fahrenheit = pd.DataFrame(
+        X * [1.8, 1, 1, 1, 1, 1, 1] + [32, 0, 0, 0, 0, 0, 0], columns=["temp_f", *NAMES[1:]]
+    )
+    sk(
+        "names_fahrenheit",
+        LogisticRegression(),
+        scaler=StandardScaler().fit(fahrenheit),
+        refused="temp_f is not in the contract's unit",
+    )
 
 
 def units() -> None:
@@ -87,7 +139,12 @@ def units() -> None:
         x = X.copy()
         x[:, factor[0]] = x[:, factor[0]] * factor[1] + shift
         scaler = StandardScaler().fit(x)
-        save(f"unit_{name}", convert(LogisticRegression().fit(scaler.transform(x), Y)), scaler=scaler, refused=pattern)
+        save(
+            f"unit_{name}",
+            convert(LogisticRegression().fit(scaler.transform(x), Y)),
+            scaler=scaler,
+            refused=pattern,
+        )
 
 
 def others() -> None:
