@@ -53,7 +53,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
     except OSError as error:
         raise BadArtifact(f"{path} can't be read: {error.strerror}") from error
     if len(content) > limit:
-        raise BadArtifact(f"{path} is larger than {limit:,} bytes, the most that is read")
+        raise BadArtifact(f"{path} is too large: at most {limit:,} bytes are read")
     if not content:
         raise BadArtifact(f"{path} is empty")
     return content

@@ -124,8 +124,13 @@ def _agreeing(label: Label, score: Score, arrays: Arrays, certain: bool, remarks
     agreement = _agreement(rain, score.of_rain(arrays))
     if agreement > AGREE:
         return score
-    if not score.probability:
-        return None
+    turned = (
+        replace(score, complement=not score.complement)
+        if score.column is None
+        else replace(score, column=1 - score.column)
+    )
+    if not score.probability:  # it only serves to compare; an SVMClassifier's are the other way round
+        return turned if agreement < 1 - AGREE else None
     names = ", ".join(score.names)
     if agreement >= 1 - AGREE:
         raise BadArtifact(
@@ -141,9 +146,7 @@ def _agreeing(label: Label, score: Score, arrays: Arrays, certain: bool, remarks
             f"--rain-label {label.rain} if the labels are right, --rain-label {dry} if {dry} is rain"
         )
     remarks.append(f"{names} is taken the other way round than the classes' order says, as the label wants")
-    if score.column is None:
-        return replace(score, complement=not score.complement)
-    return replace(score, column=1 - score.column)
+    return turned
 
 
 def _agreement(rain: NDArray[np.bool_], score: NDArray[np.float64]) -> float:

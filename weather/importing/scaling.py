@@ -28,6 +28,9 @@ DEAD = 0.05
 """... and does not if it changes it by less than this part of what it changes the other way."""
 
 
+MANY = 3
+"""Times as many fields must be dead the other way, if some are this way."""
+
 SURE = 3
 """Fields that must count in scaled rows alone, where the graph holds the scaler's constants."""
 
@@ -71,7 +74,8 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
         return Verdict("raw" if constants else "scaled", reason, sure=False)
     dead = {kind: _dead(effect[kind], effect[other]) for kind, other in BOTH}
     for kind, other in BOTH:
-        if dead[other] and not dead[kind] and not answers[other].nearer(answers[kind]):
+        outvoted = len(dead[other]) >= MANY * len(dead[kind])
+        if dead[other] and outvoted and not answers[other].nearer(answers[kind]):
             if constants and kind == "scaled" and len(dead[other]) < SURE:
                 break
             fields = (

@@ -24,6 +24,10 @@ CONVERSIONS: dict[str, tuple[tuple[str, float, float], ...]] = {
 """For each unit of the contract: others in use, and factor and shift that convert from them."""
 
 
+ODD = 1.03
+"""Standard deviations this much above the largest possible are odd; less may be rounding."""
+
+
 def check_means(mean: NDArray[np.float64], scale: NDArray[np.float64] | None) -> list[str]:
     """Remarks on means that are accepted but odd; both arrays are float64[7] in the contract's order.
 
@@ -40,7 +44,7 @@ def check_means(mean: NDArray[np.float64], scale: NDArray[np.float64] | None) ->
             )
         # No values from low to high have a larger standard deviation (Bhatia and Davis 2000).
         largest = np.sqrt((value - low) * (high - value))
-        if scale is not None and scale[index] > 1.001 * largest + 1e-9:
+        if scale is not None and scale[index] > ODD * largest:
             remarks.append(
                 f"{name}: a standard deviation of {scale[index]:.4g} needs values outside of the {low:g} to "
                 f"{high:g} that the service accepts; was it trained on errors, or in another unit?"
