@@ -12,7 +12,7 @@ import numpy as np
 
 FIXTURES = Path(__file__).parents[1] / "importing" / "fixtures"
 ROWS = 100
-MAX_BYTES = 16_000
+MAX_BYTES = 24_000
 
 CASES = (
     *("logreg", "lda", "small_svc", "small_svc_platt", "small_svc_words", "small_forest", "small_gradient"),

@@ -57,7 +57,8 @@ def main() -> None:
     chance = regressor.predict(TZ)
     graph = convert_xgboost(regressor, initial_types=ONNXMLTOOLS)
     save("xgboost_regressor", graph, chance > 0.5, chance, refused="if it is a logit, say so with --logit")
-    save("xgboost_regressor_told", graph, chance > 0.5, chance, logit=True)
+    # What onnxmltools 1.16 writes is neither the regressor's probability nor its logit.
+    save("xgboost_regressor_told", graph, chance > 0.5, chance, logit=True, converter="apart")
     for name, y, rain in (("catboost", Y, 1), ("catboost_words", np.where(Y, "Rain", "No_Rain"), "Rain")):
         classifier = catboost.CatBoostClassifier(
             iterations=100, verbose=0, random_seed=0, allow_writing_files=False
