@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # process: they share their services.
 PARALLEL ?= -n 4 --dist loadfile
 
-.PHONY: help serve key picture test test-all test-clients check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve key picture test test-all test-artifacts test-clients check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -128,6 +128,16 @@ fuzz: $(VENV)/development ## 20,000 requests made from the OpenAPI document, 6 m
 test-clients: $(VENV)/development .venv-clients/installed .venv-mlserver/installed ## round trips of other people's clients (KServe, Triton, MLServer)
 	$(BIN)/python -m pytest tests/clients $(ARGS)
 
+.venv-artifacts/installed: requirements/artifacts.lock
+	$(PYTHON) -m venv .venv-artifacts
+	.venv-artifacts/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+test-artifacts: $(VENV)/development .venv-artifacts/installed ## import models of scikit-learn, XGBoost, LightGBM, CatBoost and networks, 5 minutes
+	rm -rf reports/artifacts
+	CASES=reports/artifacts .venv-artifacts/bin/python -m tests.producers.generate
+	CASES=reports/artifacts $(BIN)/python -m pytest tests/producers $(ARGS)
+
 bench: .venv-benchmarks/installed .venv-mlserver/installed ## measure this service beside its peers, 15 minutes (ARGS=--help)
 	.venv-benchmarks/bin/python -m benchmarks.run $(ARGS)
 
@@ -140,7 +150,7 @@ lock: $(VENV)/development ## add and remove pins in requirements/*.lock as pypro
 	for set in import grpc training development benchmarks; do \
 	  $(COMPILE) pyproject.toml --extra $$set -c requirements/serving.lock -o requirements/$$set.lock; \
 	done
-	for set in mlserver clients; do $(COMPILE) --group $$set -o requirements/$$set.lock; done
+	for set in mlserver clients artifacts; do $(COMPILE) --group $$set -o requirements/$$set.lock; done
 
 clean: ## remove .venv and what builds and tests left
-	rm -rf $(VENV) .venv-benchmarks .venv-clients .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-artifacts .venv-benchmarks .venv-clients .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
