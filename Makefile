@@ -6,7 +6,8 @@ export BENTOML_DO_NOT_TRACK := True
 
 PYTHON ?= python3
 VENV ?= .venv
-HOST ?= 127.0.0.1
+# Not ?=, which would take the variable HOST that conda's compilers and tcsh set.
+HOST = 127.0.0.1
 PORT ?= 3000
 SCALER ?= artifacts/model-scaler.pkl
 MODEL ?= artifacts/svc.onnx
@@ -14,11 +15,11 @@ HORIZON ?= 4
 
 BIN := $(VENV)/bin
 
-# More processes than cores, since a test that waits for a service uses none. Tests that share a service of a
-# special configuration go to one process (tests/conftest.py).
-PARALLEL ?= -n 4 --dist loadgroup
+# More processes than cores, since a test that waits for a service needs none. A module's tests go to one
+# process: they share their services.
+PARALLEL ?= -n 4 --dist loadfile
 
-.PHONY: help serve stations key picture test test-stations test-all check hooks train import evaluate bento image test-image image-stations test-image-stations loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve stations key picture test test-stations test-all test-artifacts test-clients check hooks train import evaluate bento image test-image image-stations test-image-stations loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,7 +59,7 @@ test: $(VENV)/development ## run all tests but the slow ones, 2 minutes (ARGS=�
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 test-stations: $(VENV)/development ## the tests of the second service, 2 minutes (ARGS=… for pytest)
-	$(BIN)/python -m pytest -n 4 --dist loadfile tests/stations $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) tests/stations $(ARGS)
 
 test-all: $(VENV)/development ## run every test, and say which lines of the program they reach
 	$(BIN)/coverage erase
@@ -88,9 +89,9 @@ bento: $(VENV)/import ## build the Bento from the latest models in the store
 	$(BIN)/python train_import.py import --if-missing
 	$(BIN)/bentoml build
 
-image: $(VENV)/import ## build the Bento and its container image (IMAGE=name:tag, ENGINE=podman)
+image: $(VENV)/import ## build the Bento and its container image (IMAGE=name:tag, ENGINE=podman, GRPC=1)
 	$(BIN)/python train_import.py import --if-missing
-	$(BIN)/python -m deploy.image.build $(IMAGE)
+	$(BIN)/python -m deploy.image.build $(IMAGE) $(if $(GRPC),--grpc)
 
 test-image: $(VENV)/development ## build the image and test it, confined; as root on Debian installs podman
 	deploy/image/engine.sh $(BIN)/python -m pytest deploy/image $(ARGS)
@@ -102,7 +103,7 @@ test-image-stations: $(VENV)/development ## build that image and test it, confin
 	deploy/image/engine.sh $(BIN)/python -m pytest deploy/stations $(ARGS)
 
 loadtest: $(VENV)/development ## load a service of its own, or HOST=http://…, with Locust for 20 s (ARGS=--help)
-	$(BIN)/python -m loadtest.run $(if $(findstring ://,$(HOST)),--url $(HOST)) $(ARGS)
+	$(BIN)/python -m loadtest.run $(if $(filter file,$(origin HOST)),,--url '$(HOST)') $(ARGS)
 
 loadtest-stations: $(VENV)/development ## 10,000 home stations at one report a minute on the second service, 60 s (ARGS=--help)
 	$(BIN)/python -m loadtest.consoles $(ARGS)
@@ -134,6 +135,24 @@ fuzz: $(VENV)/development ## 20,000 requests made from the OpenAPI document, 6 m
 	.venv-mlserver/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
+.venv-clients/installed: requirements/clients.lock
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+test-clients: $(VENV)/development .venv-clients/installed .venv-mlserver/installed ## round trips of other people's clients (KServe, Triton, MLServer)
+	$(BIN)/python -m pytest tests/clients $(ARGS)
+
+.venv-artifacts/installed: requirements/artifacts.lock
+	$(PYTHON) -m venv .venv-artifacts
+	.venv-artifacts/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+test-artifacts: $(VENV)/development .venv-artifacts/installed ## import models of scikit-learn, XGBoost, LightGBM, CatBoost and networks, 5 minutes
+	rm -rf reports/artifacts
+	CASES=reports/artifacts .venv-artifacts/bin/python -m tests.producers.generate
+	CASES=reports/artifacts $(BIN)/python -m pytest tests/producers $(ARGS)
+
 bench: .venv-benchmarks/installed .venv-mlserver/installed ## measure this service beside its peers, 15 minutes (ARGS=--help)
 	.venv-benchmarks/bin/python -m benchmarks.run $(ARGS)
 
@@ -143,13 +162,13 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(VENV)/development ## add and remove pins in requirements/*.lock as pyproject.toml asks (UPGRADE=--upgrade, or "--upgrade-package NAME")
 	$(COMPILE) pyproject.toml -o requirements/serving.lock
-	for set in import training benchmarks; do \
+	for set in import grpc training benchmarks; do \
 	  $(COMPILE) pyproject.toml --extra $$set -c requirements/serving.lock -o requirements/$$set.lock; \
 	done
 	$(COMPILE) pyproject.toml --extra development --group stations -c requirements/serving.lock \
 	  -o requirements/development.lock
 	$(COMPILE) --group stations -c requirements/serving.lock -o requirements/stations.lock
-	$(COMPILE) --group mlserver -o requirements/mlserver.lock
+	for set in mlserver clients artifacts; do $(COMPILE) --group $$set -o requirements/$$set.lock; done
 
 clean: ## remove .venv and what builds and tests left
-	rm -rf $(VENV) .venv-benchmarks .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-artifacts .venv-benchmarks .venv-clients .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -23,6 +23,7 @@ from weather.serving import run_folder
 from weather.serving.app import OptimizedService
 from weather.serving.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
 from weather.serving.configuration import MAX_BATCH_SIZE, MAX_LATENCY_MS, configuration
+from weather.serving.grpc import check_installed
 from weather.serving.serve_command import no_tracking
 from weather.serving.single import Observation, SingleForecast
 from weather.telemetry import json_logs
@@ -32,6 +33,7 @@ from weather.telemetry.metrics import register_model
 no_tracking()
 try:
     settings = read_settings()
+    check_installed(settings)
     keys = Keys(settings.api_keys_file) if settings.api_keys_file else None
 except (BadSetting, BadKeys) as reason:
     sys.exit(f"The service can't start: {reason}")

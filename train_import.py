@@ -11,13 +11,12 @@ from pathlib import Path
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
+from weather.commands.importing import ARTIFACTS, artifacts_of, import_artifacts, pair_options
 from weather.commands.output import DRIFT, EXIT_CODES, busy, put, run, say, stages
-from weather.contract.names import CARD_FILE, MODEL_FILE, SCALER_FILE
+from weather.contract.names import CARD_FILE
 from weather.contract.version import VERSION
-from weather.importing.artifacts import read
 
 NAME = "train_import.py"
-ARTIFACTS = Path(__file__).parent / "artifacts"
 
 
 def train(given: argparse.Namespace) -> None:
@@ -37,58 +36,12 @@ def train(given: argparse.Namespace) -> None:
     put({"card": card, "manifest": manifest.model_dump()}, card, given.json)
 
 
-def import_artifacts(given: argparse.Namespace) -> None:
-    """Import a scaler and a classifier into the model store."""
-    from weather.importing import store
-
-    latest = store.latest_pair()
-    if given.if_missing and latest:
-        say("the store holds a pair already; nothing added")
-        put(
-            dict(zip(("scaler", "classifier"), latest, strict=True)) | {"new": False},
-            "\n".join(latest),
-            given.json,
-        )
-        return
-    with busy("compiling and comparing with the original"):
-        artifacts = read(given.scaler, given.model)
-        imported = store.import_pair(artifacts)
-    known = imported.manifest
-    if imported.repaired:
-        say("already in the store, where files had changed or were missing; written again", "yellow")
-    else:
-        say("imported" if imported.new else "already in the store; nothing added", "green")
-    for note in imported.compiled.notes:
-        say(note)
-    if known:
-        say(f"{known.name}; Rain above probability {known.threshold:g}")
-    else:
-        say("no manifest: horizon, threshold and training range are unknown", "yellow")
-    say(artifacts.card.note)
-    if not imported.compiled.calibrated:
-        say('the model carries no calibrated probability: "probability" will be null', "yellow")
-    put(
-        {
-            "scaler": str(imported.scaler),
-            "classifier": str(imported.classifier),
-            "new": imported.new,
-            "repaired": imported.repaired,
-            "calibrated": imported.compiled.calibrated,
-            "horizon_hours": known.horizon_hours if known else None,
-            "threshold": known.threshold if known else None,
-            "notes": imported.compiled.notes,
-        },
-        f"{imported.scaler}\n{imported.classifier}",
-        given.json,
-    )
-
-
 def evaluate(given: argparse.Namespace) -> None:
     """Verify artifacts on a file of observations."""
     from weather.reports import evaluation
     from weather.training import model_card, observations
 
-    artifacts = read(given.scaler, given.model)
+    artifacts = artifacts_of(given)
     horizon = evaluation.horizon_of(artifacts, given.horizon)
     observed = observations.from_csv(given.data)
     for note in observed.notes:
@@ -109,15 +62,14 @@ def drift(given: argparse.Namespace) -> int:
     from weather.reports import drift
     from weather.training import observations
 
+    if given.out:  # before the work, not after it
+        given.out.parent.mkdir(parents=True, exist_ok=True)
     observed = observations.from_csv(given.data) if given.data else observations.new_york_2013()
     with busy("comparing"):
-        report = drift.beside_training(
-            read(given.scaler, given.model), observed, given.log, given.outcomes, given.out
-        )
+        report = drift.beside_training(artifacts_of(given), observed, given.log, given.outcomes, given.out)
     drifted = ", ".join(report.drifted)
     say(f"{report.rows:,} forecasts, {report.malformed:,} malformed lines; drifted: {drifted or 'none'}")
-    if given.json or given.out:
-        put(json.loads(report.as_json()), str(given.out), given.json)
+    put(json.loads(report.as_json()), str(given.out), given.json or given.out is None)
     return DRIFT if drifted and given.fail_on_drift else 0
 
 
@@ -135,9 +87,7 @@ def parser() -> argparse.ArgumentParser:
 
     scripts = argparse.ArgumentParser(add_help=False)
     scripts.add_argument("--json", action="store_true", help="the result as JSON, for scripts")
-    pair = argparse.ArgumentParser(add_help=False)
-    pair.add_argument("--scaler", type=Path, default=ARTIFACTS / SCALER_FILE, metavar="FILE.pkl")
-    pair.add_argument("--model", type=Path, default=ARTIFACTS / MODEL_FILE, metavar="FILE.onnx")
+    pair = pair_options()
 
     command = commands.add_parser("train", parents=[scripts], help=train.__doc__, description=train.__doc__)
     command.set_defaults(action=train)
@@ -152,6 +102,18 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(action=import_artifacts)
     command.add_argument(
         "--if-missing", action="store_true", help="do nothing when the store holds a pair already"
+    )
+    command.add_argument(
+        "--check",
+        type=Path,
+        metavar="FILE.csv",
+        help="import only if labels and probabilities are those in this file, columns label and probability",
+    )
+    command.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="X",
+        help="how far probabilities may differ (default: 1e-5; 5e-3 for an SVC's own probabilities)",
     )
 
     about = evaluate.__doc__
@@ -170,7 +132,12 @@ def parser() -> argparse.ArgumentParser:
         "--data", type=Path, metavar="FILE.csv", help="the training data (default: New York, 2013)"
     )
     command.add_argument("--outcomes", type=Path, metavar="FILE.csv", help="rain (0, 1) by hour or features")
-    command.add_argument("--out", type=Path, metavar="REPORT.md", help="report; pictures go beside it")
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="REPORT.md",
+        help="report, with pictures beside it; without it JSON is printed",
+    )
     command.add_argument(
         "--fail-on-drift", action="store_true", help=f"exit code {DRIFT} when anything drifted"
     )

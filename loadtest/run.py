@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from loadtest.serving import PROJECT, free_port, served, store
 
@@ -20,7 +21,7 @@ FOLDER = PROJECT / "loadtest"
 def main() -> int:
     """Locust's exit code: 0 when all thresholds were met."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.run", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--url", help="load this service (default: start one)")
+    parser.add_argument("--url", type=service_url, help="load this service (default: start one)")
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--users", type=int, default=50, help="with --shape: the peak")
     parser.add_argument("--shape", choices=("steps", "spike", "soak"), help="default: all users at once")
@@ -47,6 +48,18 @@ def main() -> int:
         return run(arguments.url)
     with store() as home, served(home, env=logging_to(arguments.forecast_log)) as url:
         return run(url)
+
+
+def service_url(text: str) -> str:
+    """The address of a service, without a slash at its end.
+
+    Raises:
+        ArgumentTypeError: it is not one; Locust would fail on each request, and report success.
+    """
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the address of a service: http://127.0.0.1:3000")
+    return text.rstrip("/")
 
 
 def logging_to(folder: Path | None) -> dict[str, str]:

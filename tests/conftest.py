@@ -29,6 +29,7 @@ from tests.processes import kill_all, started
 from tests.waiting import PATIENCE
 from weather.contract.manifest import Manifest
 from weather.contract.variables import EXAMPLE as EXAMPLE
+from weather.contract.variables import FEATURES
 from weather.importing.artifacts import Artifacts, read
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
@@ -48,12 +49,14 @@ OF_THE_COMMITTED_MODEL = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that rest on artifacts/."""
+    """Mark the tests that rest on artifacts/; those marked slow have a reason."""
     folder = PROJECT / "tests" / "committed_model"
     for item in items:
         names = getattr(item, "fixturenames", ())
         if item.path.is_relative_to(folder) or any(name.startswith("committed_") for name in names):
             item.add_marker("committed_model")
+        if any(not mark.args for mark in item.iter_markers("slow")):
+            raise pytest.UsageError(f"{item.nodeid} is marked slow: give the reason")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -139,10 +142,12 @@ def bentoml_home(imported: Import, pair_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def url(bentoml_home: Path) -> Iterator[str]:
-    """The address of a running service."""
-    with served(bentoml_home) as address:
+def url(bentoml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running service; whatever was asked of it, its log has no traceback in the end."""
+    file = tmp_path_factory.mktemp("service") / "log"
+    with file.open("wb") as log, served(bentoml_home, log=log) as address:
         yield address
+    assert "Traceback" not in file.read_text()
 
 
 @pytest.fixture
@@ -187,6 +192,8 @@ def committed_url(committed_home: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def old_home(imported: Import, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model store with artifacts of the old system's shape: no manifest, no card."""
+    if len(FEATURES) != len(old_system.MEAN):
+        pytest.skip("the old system's artifacts are of the weather contract, and this is a fork to another")
     return imported("old", *old_system.write(tmp_path_factory.mktemp("old-artifacts")))
 
 
@@ -200,3 +207,30 @@ def old_url(old_home: Path) -> Iterator[str]:
     keys.write_text(f"test:{hashlib.sha256(OLD_KEY.encode()).hexdigest()}\n")
     with served(old_home, env={"WEATHER_API_KEYS_FILE": str(keys)}) as address:
         yield address
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1 and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command is not installed")
+    file, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+            ),
+            *("-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(file)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return file, key

@@ -67,3 +67,8 @@ def running(mark: str) -> Iterator[psutil.Process]:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             if process.environ().get(VARIABLE, "").startswith(mark):
                 yield process
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether a process has not ended; one that nobody waits for stays as a zombie."""
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)

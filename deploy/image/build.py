@@ -29,8 +29,8 @@ def find_engine() -> str | None:
     return None
 
 
-def build(engine: str, image: str) -> bentoml.Bento:
-    """The Bento of the latest models in the store, and the image of it.
+def build(engine: str, image: str, grpc: bool = False) -> bentoml.Bento:
+    """The Bento of the latest models in the store, and the image of it, with gRPC or without.
 
     Raises:
         subprocess.CalledProcessError: the engine refused; its reason has been printed.
@@ -39,6 +39,7 @@ def build(engine: str, image: str) -> bentoml.Bento:
     with tempfile.TemporaryDirectory() as secrets:
         options = [
             *(f"label={name}={value}" for name, value in labels(bento).items()),
+            *(["build-arg=LOCK=grpc.lock"] if grpc else []),
             *(f"secret=id={file.name},src={file}" for file in pip_secrets(Path(secrets))),
         ]
         command = [sys.executable, "-m", "bentoml", "containerize", str(bento.tag)]
@@ -128,7 +129,9 @@ def main() -> int:
     """Build, print the sizes; EX_UNAVAILABLE when there is no engine."""
     parser = argparse.ArgumentParser(prog="make image", description=__doc__)
     parser.add_argument("image", nargs="?", default=f"rain-forecast:{VERSION}", help="name:tag of the image")
-    image: str = parser.parse_args().image
+    parser.add_argument("--grpc", action="store_true", help="with gRPC, 19 MB larger")
+    arguments = parser.parse_args()
+    image: str = arguments.image
     engine = find_engine()
     if engine is None:
         tried = os.environ.get("ENGINE") or ", ".join(ENGINES)
@@ -136,7 +139,7 @@ def main() -> int:
         print("Install podman, or docker and start its daemon, and try again.", file=sys.stderr)
         return os.EX_UNAVAILABLE
     try:
-        bento = build(engine, image)
+        bento = build(engine, image, arguments.grpc)
     except subprocess.CalledProcessError as error:
         return int(error.returncode)
     print_sizes(engine, image)

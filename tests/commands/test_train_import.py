@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,11 @@ import pytest
 from loadtest.serving import PROJECT
 from tests import old_system
 from tests.conftest import EXAMPLE, run_cli
-from tests.processes import started
+from tests.processes import lives, started
 from tests.waiting import PATIENCE, until
 from weather.commands.output import EXIT_CODES
 from weather.contract.manifest import Manifest
+from weather.contract.version import VERSION
 
 
 def files_of(folder: Path) -> tuple[str | Path, ...]:
@@ -74,6 +74,7 @@ def test_train_writes_files_that_import_takes(trained: Path, tmp_path: Path) -> 
     assert "model card with 4 pictures" in done.stderr
 
 
+@pytest.mark.slow("trains a second time")
 def test_train_twice_gives_the_same_bytes(climate: Path, trained: Path, tmp_path: Path) -> None:
     done = run_cli("train", "--data", climate, "--horizon", "3", "--out", tmp_path)
     assert done.returncode == 0
@@ -193,8 +194,7 @@ def test_help_names_commands_and_exit_codes() -> None:
 
 
 def test_version_is_that_of_the_project() -> None:
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    assert run_cli("--version").stdout == f"train_import.py {project['version']}\n"
+    assert run_cli("--version").stdout == f"train_import.py {VERSION}\n"
 
 
 def test_ctrl_c_ends_training_and_its_workers_without_a_traceback(tmp_path: Path) -> None:
@@ -209,3 +209,19 @@ def test_ctrl_c_ends_training_and_its_workers_without_a_traceback(tmp_path: Path
     assert said == "train_import.py: interrupted\n"
     assert not psutil.wait_procs(workers, timeout=PATIENCE)[1]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_failing_test_leaves_no_training_behind(climate: Path, tmp_path: Path) -> None:
+    """joblib's processes would go on for minutes."""
+    command = (sys.executable, f"{PROJECT}/train_import.py", "train", "--data", climate, "--out", tmp_path)
+    family: list[psutil.Process] = []
+
+    def fail() -> None:
+        with started(*command, stderr=subprocess.DEVNULL) as process:
+            family.extend(until(psutil.Process(process.pid).children))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert family
+    assert not [process for process in family if lives(process)]

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from loadtest.serving import PROJECT
-from weather.http.limits import ENDPOINTS, REQUEST_TIMEOUT_SECONDS
+from weather.http.limits import MAX_IN_FLIGHT, REQUEST_TIMEOUT_SECONDS
 
 HAPROXY = (PROJECT / "deploy" / "compose" / "haproxy.cfg").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text())
@@ -28,7 +28,7 @@ def milliseconds(setting: str) -> float:
 
 
 def test_the_balancer_gives_a_replica_what_it_admits() -> None:
-    assert f" maxconn {ENDPOINTS['/predict'].max_in_flight} " in HAPROXY
+    assert f" maxconn {MAX_IN_FLIGHT['/predict']} " in HAPROXY
 
 
 def test_the_balancer_waits_longer_than_the_service() -> None:

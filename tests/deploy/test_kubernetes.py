@@ -25,7 +25,7 @@ from bentoml._internal.container.generate import BENTO_UID_GID
 from loadtest.serving import PROJECT
 from tests.conftest import EXAMPLE
 from weather.http import api_keys
-from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, REQUEST_TIMEOUT_SECONDS
+from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, MAX_IN_FLIGHT, REQUEST_TIMEOUT_SECONDS
 from weather.http.settings import Settings, read_settings
 from weather.serving.configuration import configuration
 
@@ -281,7 +281,7 @@ def test_resources_are_those_of_one_worker(overlay: str) -> None:
     )
     under_load = float(dict(zip(titles, row, strict=True))[" MB "]) * 1e6
     (tmp,) = (volume["emptyDir"] for volume in pod(overlay)["volumes"] if "emptyDir" in volume)
-    bulk = ENDPOINTS["/predict_batch"].max_in_flight * 30e6  # weather/http/limits.py
+    bulk = MAX_IN_FLIGHT["/predict_batch"] * 30e6  # weather/http/limits.py
     most = under_load + MAX_BUFFERED_BYTES + bulk
     assert most < quantity(requests["memory"])
     assert most + quantity(tmp["sizeLimit"]) < quantity(limits["memory"])
@@ -451,7 +451,7 @@ def test_the_autoscaler_looks_at_figures_that_exist(client: httpx.Client) -> Non
     exported = client.get("/metrics").text
     assert f"# TYPE {name} gauge" in exported
     assert re.search(rf'^{name}{{endpoint="/predict",.*}} 0\.0$', exported, re.MULTILINE)
-    assert int(in_flight["pods"]["target"]["averageValue"]) < ENDPOINTS["/predict"].max_in_flight
+    assert int(in_flight["pods"]["target"]["averageValue"]) < MAX_IN_FLIGHT["/predict"]
 
     (rule,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)[0])["rules"]["custom"]
     assert rule["seriesQuery"].startswith(f"{name}{{")
@@ -498,9 +498,11 @@ def test_the_route_splits_between_the_tracks_by_weight() -> None:
     assert route["spec"].keys() == {"parentRefs", "hostnames", "rules"}
     assert [parent.keys() for parent in route["spec"]["parentRefs"]] == [{"name", "namespace"}]
     assert all(re.fullmatch(r"[a-z0-9.-]+", host) for host in route["spec"]["hostnames"])
-    (rule,) = route["spec"]["rules"]
-    assert rule.keys() == {"matches", "backendRefs"}
-    assert len(rule["matches"]) <= 8  # the most that each version of the API takes
+    rule, *others = route["spec"]["rules"]
+    assert [other["backendRefs"] for other in others] == [rule["backendRefs"]] * len(others)
+    for each in (rule, *others):
+        assert each.keys() == {"matches", "backendRefs"}
+        assert len(each["matches"]) <= 8  # the most that each version of the API takes
     weights = []
     for backend, overlay in zip(rule["backendRefs"], OVERLAYS, strict=True):
         assert backend.keys() == {"name", "port", "weight"}
@@ -515,7 +517,8 @@ def test_the_route_splits_between_the_tracks_by_weight() -> None:
 def test_the_route_lets_the_api_and_its_pages_out_but_neither_metrics_nor_probes(
     client: httpx.Client,
 ) -> None:
-    matches = [match["path"] for match in the("HTTPRoute", GATEWAY)["spec"]["rules"][0]["matches"]]
+    rules = the("HTTPRoute", GATEWAY)["spec"]["rules"]
+    matches = [match["path"] for rule in rules for match in rule["matches"]]
     assert all(match["type"] in {"Exact", "PathPrefix"} for match in matches)
 
     def routed(path: str) -> bool:
@@ -525,7 +528,8 @@ def test_the_route_lets_the_api_and_its_pages_out_but_neither_metrics_nor_probes
             for match in matches
         )
 
-    assert not [path for path in ("/metrics", "/livez", "/readyz", "/schema.json") if routed(path)]
+    probes = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready")
+    assert not [path for path in (*probes, "/metrics", "/schema.json") if routed(path)]
     assert [path for path in ENDPOINTS if not routed(path)] == []
     page = client.get("/docs").text
     parts = [f"/{part}" for part in re.findall(r'(?:src|href)="([^"]+)"', page)]

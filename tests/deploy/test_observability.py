@@ -6,11 +6,11 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import httpx
 import pytest
@@ -23,13 +23,20 @@ from tests.waiting import until
 FOLDER = PROJECT / "deploy" / "observability"
 RULES: dict[str, Any] = yaml.safe_load((FOLDER / "rules.yml").read_text())
 ALL = [rule for group in RULES["groups"] for rule in group["rules"]]
+Test = TypeVar("Test", bound=Callable[..., None])
+
 DASHBOARD: dict[str, Any] = json.loads((FOLDER / "dashboard.json").read_text())
 QUERIES = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel["targets"]]
 
-with_prometheus = pytest.mark.skipif(
+with_promtool = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("promtool")),
     reason="Prometheus is not installed (Debian's package prometheus has it and promtool)",
 )
+
+
+def with_prometheus(test: Test) -> Test:
+    """Marks a test of a running Prometheus."""
+    return cast(Test, pytest.mark.slow("waits for Prometheus' scrapes")(with_promtool(test)))
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +85,12 @@ def traffic(url: str) -> Iterator[None]:
 
 
 def up(client: httpx.Client) -> bool:
+    """Whether Prometheus is ready, and has scraped the service."""
     try:
-        return [float(found["value"][1]) for found in ask(client, "up")] == [1.0]
+        ready = client.get("/query", params={"query": "up"}).status_code == 200
     except httpx.ConnectError:
         return False
+    return ready and [float(found["value"][1]) for found in ask(client, "up")] == [1.0]
 
 
 def ask(client: httpx.Client, expression: str) -> list[dict[str, Any]]:
@@ -179,7 +188,7 @@ def test_the_dashboard_is_what_grafana_wants() -> None:
     assert used - {"__rate_interval"} <= variables
 
 
-@with_prometheus
+@with_promtool
 @pytest.mark.parametrize(
     "command",
     [("check", "config", "prometheus.yml"), ("test", "rules", "rules_test.yml", "rules_test_days.yml")],

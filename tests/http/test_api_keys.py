@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message, Scope
 
 from loadtest.serving import PROJECT, served
 from tests.conftest import EXAMPLE
-from weather.http.api_keys import BadKeys, Keys
+from weather.http.api_keys import ApiKeys, BadKeys, Keys, main
+from weather.http.limits import ENDPOINTS
+from weather.telemetry.metrics import count_refusal
 
 
 def new_key(name: str) -> tuple[str, str]:
@@ -86,6 +92,92 @@ def test_the_openapi_document_requires_a_key(locked: httpx.Client, client: httpx
     assert "security" not in client.get("/openapi.json").json()["paths"]["/predict"]["post"]
 
 
+def respond(
+    file: Path, path: str, *headers: tuple[bytes, bytes]
+) -> tuple[int, dict[bytes, bytes], list[object]]:
+    """Status and headers of a request to the middleware, and what its app was called with."""
+
+    async def app(*arguments: object) -> None:
+        called.extend(arguments)
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        await ApiKeys(app, Keys(file))(scope, receive, send)
+
+    sent: list[Message] = []
+    called: list[object] = []
+    scope: Scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"host", b"x"), *headers]}
+    asyncio.run(run())
+    assert called in ([], [scope, receive, send])
+    start: Message = sent[0] if sent else {"status": 0, "headers": []}
+    return start["status"], dict(start["headers"]), called
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_posts_without_a_valid_key_do_not_reach_the_app(file: Path, key: str, path: str) -> None:
+    before = count_refusal.counts["key"]
+    wrong: tuple[list[tuple[bytes, bytes]], ...] = (
+        [],
+        [(b"x-api-key", b"")],
+        [(b"x-api-key", key[1:].encode())],
+        [(b"authorization", key.encode())],
+        [(b"authorization", b"Basic " + key.encode())],
+        [(b"authorization", b"Bearer" + key.encode())],
+        [(b"cookie", key.encode())],
+        [(b"x-api-key", b"wrong"), (b"authorization", b"Bearer " + key.encode())],
+    )
+    for headers in wrong:
+        status, answered, called = respond(file, path, *headers)
+        assert (status, called) == (401, [])
+        assert answered[b"www-authenticate"] == b'Bearer realm="rain forecast"'
+    assert count_refusal.counts["key"] == before + len(wrong)
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_posts_with_a_valid_key_reach_the_app(file: Path, key: str, path: str) -> None:
+    for name, value in (
+        (b"x-api-key", key),
+        (b"x-api-key", f"  {key} "),
+        (b"authorization", f"Bearer {key}"),
+        (b"authorization", f"bearer   {key} "),
+        (b"authorization", f"BEARER {key}"),
+    ):
+        assert respond(file, path, (name, value.encode()))[2]
+
+
+def test_other_paths_reach_the_app_without_a_key(file: Path, key: str) -> None:
+    for path in ("/", "/predict/", "/livez", "/metrics"):
+        assert respond(file, path)[2]
+
+
+def test_the_key_of_the_command_is_random_and_its_digest_is_in_the_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keys = set()
+    for _ in range(3):
+        assert main(["a.b-c_1"]) == 0
+        key, line = (shown.split(":", 1)[1].strip() for shown in capsys.readouterr().out.splitlines())
+        assert line == f"a.b-c_1:{hashlib.sha256(key.encode()).hexdigest()}"
+        assert len(key) >= 43, "256 bits"
+        keys.add(key)
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize("arguments", [[], ["a b"], ["a", "b"], [""], ["a:b"], ["a\nb"]])
+def test_the_command_needs_one_name_of_letters_digits_and_punctuation(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err == "usage: python -m weather.http.api_keys NAME   (letters, digits, . _ -)\n"
+
+
 def test_keys_are_added_and_removed_by_editing_the_file(file: Path, key: str) -> None:
     keys = Keys(file)
     other, line = new_key("station-2")
@@ -143,15 +235,3 @@ def test_a_bad_file_is_rejected_with_the_line(tmp_path: Path, text: str, reason:
     file.write_text(text)
     with pytest.raises(BadKeys, match=reason):
         Keys(file)
-
-
-def test_a_name_with_other_characters_is_rejected() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "weather.http.api_keys", "a b"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "usage" in done.stderr

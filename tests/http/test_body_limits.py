@@ -14,6 +14,7 @@ from weather.http import body_limits
 from weather.http.body_limits import BodyLimits, check_headers
 from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES
 from weather.http.problems import Problem
+from weather.telemetry.metrics import count_refusal
 
 JSON = [(b"content-type", b"application/json")]
 GONE: Message = {"type": "http.disconnect"}
@@ -116,6 +117,63 @@ def test_lifespan_events_are_passed_on() -> None:
     assert seen == ["lifespan"]
 
 
+def test_a_message_without_body_and_more_body_is_an_empty_body() -> None:
+    """ASGI allows both keys to be missing."""
+
+    async def ask() -> None:
+        app = App()
+        client = Client(BodyLimits(app))
+        await client.sends({"type": "http.request"})
+        assert await client.status() == 204
+        assert app.bodies == [b""]
+
+    asyncio.run(ask())
+
+
+def test_the_app_gets_the_scope_and_one_complete_message() -> None:
+    async def ask() -> None:
+        seen: list[object] = []
+
+        async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+            seen.extend((scope, await receive(), send))
+
+        client = Client(BodyLimits(inner))
+        await client.sends(part(b"a"), part(b"b", more=False))
+        await client.status()
+        assert seen == [client.scope, part(b"ab", more=False), client.keep]
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body", "reason", "sentence"),
+    [
+        ("/predict", [], b"", "media_type", "the Content-Type must be application/json"),
+        ("/predict_batch", [], b"", "media_type", "the Content-Type must be application/json or text/csv"),
+        ("/predict", JSON, b"x" * 16_385, "too_large", "the body is larger than 16,384 bytes"),
+        (
+            "/predict",
+            [*JSON, (b"content-length", b"16385")],
+            b"",
+            "too_large",
+            "the body is larger than 16,384 bytes",
+        ),
+    ],
+)
+def test_rejections_have_a_sentence_and_are_counted_by_reason(
+    path: str, headers: list[tuple[bytes, bytes]], body: bytes, reason: str, sentence: str
+) -> None:
+    async def ask() -> None:
+        before = count_refusal.counts[reason]
+        client = Client(BodyLimits(App()), path, headers=headers)
+        await client.sends(part(body, more=False))
+        await client.status()
+        assert json.loads(client.sent[1]["body"])["error"] == sentence
+        assert count_refusal.counts[reason] == before + 1
+
+    asyncio.run(ask())
+
+
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_a_content_length_over_the_limit_is_a_413_before_the_body_is_read(path: str) -> None:
     async def ask(length: int) -> int:
@@ -156,7 +214,9 @@ def test_a_body_beyond_the_buffer_limit_is_a_429_until_memory_is_free_again(
         app = BodyLimits(App())
         first, second, third = Client(app), Client(app), Client(app)
         await first.sends(part(b"x" * 6))
-        await second.sends(part(b"x" * 6))
+        await second.sends(part(b"x" * 4))
+        assert not second.sent, "the limit itself is within it"
+        await second.sends(part(b"x"))
         assert await second.status() == 429
         assert json.loads(second.sent[1]["body"]).keys() == {"error", "detail"}
         assert (b"retry-after", b"1") in second.sent[0]["headers"]

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from weather.http import deadline
 
@@ -136,6 +136,49 @@ def test_a_response_that_has_started_is_not_followed_by_a_504() -> None:
         return types
 
     assert asyncio.run(run()) == ["http.response.start"]
+
+
+def test_a_lifespan_is_passed_on_and_has_no_deadline() -> None:
+    async def run() -> None:
+        passed: list[object] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            passed.extend((scope, receive, send))
+            await middleware({"type": "http"}, None, no_send)  # type: ignore[arg-type]
+
+        async def request(*_: object) -> None:
+            await asyncio.sleep(0.05)
+
+        async def no_send(_: object) -> None:
+            return
+
+        middleware = deadline.Deadline(request, seconds=0.01)
+        lifespan = deadline.Deadline(app, seconds=0.01)
+        await lifespan({"type": "lifespan"}, None, no_send)  # type: ignore[arg-type]
+        assert passed == [{"type": "lifespan"}, None, no_send]
+        assert lifespan.timer is None
+
+    asyncio.run(run())
+
+
+def test_a_request_is_passed_on_and_forgotten_after_its_504() -> None:
+    async def run() -> None:
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def app(scope: Scope, theirs: Receive, send: Send) -> None:
+            assert scope == {"type": "http"}
+            assert theirs is receive
+            await asyncio.sleep(30)
+
+        async def send(_: object) -> None:
+            return
+
+        middleware = deadline.Deadline(app, seconds=0.01)
+        await middleware({"type": "http"}, receive, send)
+        assert (middleware.running, middleware.expired) == ({}, set())
+
+    asyncio.run(run())
 
 
 def test_the_timer_stops_when_no_request_is_running() -> None:

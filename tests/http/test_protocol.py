@@ -228,6 +228,7 @@ def test_a_refusal_has_the_request_id_or_a_new_one() -> None:
         post(headers=b"X: y\nTransfer-Encoding: chunked\r\n"),
         post(headers=b"X: y\rTransfer-Encoding: chunked\r\n"),
         post(headers=b"Expect: 100-continue\r\n"),
+        post(headers=b"Origin: https://example.org\r\n"),
         post(headers=b"Connection: close\r\n"),
         post(headers=b"Connection: Keep-Alive, close\r\n"),
         post().replace(b"HTTP/1.1", b"HTTP/1.0"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.serving import PROJECT
-from weather.http.settings import BadSetting, Settings, read_settings, table
+from weather.http.settings import LOOPBACK, BadSetting, Settings, read_settings, table
 from weather.serving.configuration import configuration
 
 VARIABLES = [str(field.validation_alias) for field in Settings.model_fields.values()]
@@ -39,6 +39,9 @@ def test_defaults() -> None:
     assert read_settings().model_dump() == {
         "lame_duck_seconds": 0,
         "api_keys_file": None,
+        "cors_origins": (),
+        "grpc_port": None,
+        "grpc_host": LOOPBACK,
         "log_format": "text",
         "forecast_log_rate": 0,
         "otlp_endpoint": None,
@@ -58,6 +61,24 @@ def test_values_are_read_from_the_environment_and_an_empty_one_is_the_default(
     assert settings.log_format == "text"
 
 
+@pytest.mark.parametrize(
+    ("value", "origins"),
+    [
+        ("*", ("*",)),
+        (" https://example.org ", ("https://example.org",)),
+        (
+            "https://example.org,http://localhost:8080 http://[::1]:80",
+            ("https://example.org", "http://localhost:8080", "http://[::1]:80"),
+        ),
+    ],
+)
+def test_origins_are_separated_by_blanks_or_commas(
+    monkeypatch: pytest.MonkeyPatch, value: str, origins: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("WEATHER_CORS_ORIGINS", value)
+    assert read_settings().cors_origins == origins
+
+
 def test_a_dotenv_file_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("WEATHER_LOG_FORMAT=json\n")
     monkeypatch.chdir(tmp_path)
@@ -69,6 +90,18 @@ def test_a_dotenv_file_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     [
         ("WEATHER_LAME_DUCK_SECONDS", ["soon", "-1", "nan", "1e9"], "seconds from 0 to 600"),
         ("WEATHER_LOG_FORMAT", ["yaml", "JSON"], "text or json"),
+        (
+            "WEATHER_CORS_ORIGINS",
+            [
+                "example.org",
+                "https://example.org/",
+                "https://Example.org",
+                "null",
+                "ftp://a",
+                "https://*.org",
+            ],
+            "origins like https://example.org, or *",
+        ),
         ("WEATHER_FORECAST_LOG_RATE", ["1.5", "-1", "nan", "much"], "a number from 0 to 1"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", ["collector:4318", "collector"], "an http or https URL"),
         ("OTEL_TRACES_SAMPLER_ARG", ["2", "inf"], "a number from 0 to 1"),
@@ -96,6 +129,10 @@ def test_every_bad_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ("environment", "sentence"),
     [
         ({"WEATHER_LOG_FORMAT": "yaml"}, "WEATHER_LOG_FORMAT is 'yaml': give text or json"),
+        (
+            {"WEATHER_API_KEYS_FILE": ""},
+            "WEATHER_API_KEYS_FILE is empty: give the path of a file, or unset it",
+        ),
         ({"WEATHER_API_KEYS_FILE": "/none"}, "/none can't be read: [Errno 2] No such file or directory"),
     ],
 )

@@ -18,7 +18,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Message
 
-from tests.serving.test_supervision import Started, started_anyhow, until
+from tests.serving.test_supervision import Started, started_anyhow
+from tests.waiting import PATIENCE, until
 from weather.contract.names import COMPILED_FILE
 from weather.http.startup import StartupGuard
 
@@ -112,7 +113,7 @@ def test_some_time_later_the_worker_ends() -> None:
         await guard({"type": "lifespan"}, receive, send)
         assert stopped.is_set()
 
-    asyncio.run(asyncio.wait_for(wait_for_the_end(), 60))
+    asyncio.run(asyncio.wait_for(wait_for_the_end(), PATIENCE))
 
 
 @pytest.fixture
@@ -131,12 +132,12 @@ def broken(bentoml_home: Path, tmp_path: Path) -> Path:
 def test_clients_of_a_worker_that_can_not_start_are_answered(broken: Path) -> None:
     def refused(service: Started) -> bool:
         try:
-            return httpx.get(f"{service.url}/readyz", timeout=60).status_code == 503
+            return httpx.get(f"{service.url}/readyz").status_code == 503
         except httpx.ConnectError:
             return False
 
     with started_anyhow(broken) as service:
         until(lambda: refused(service))
-        answer = httpx.post(f"{service.url}/predict", json={}, timeout=60)
+        answer = httpx.post(f"{service.url}/predict", json={})
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "30"

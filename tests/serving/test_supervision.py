@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,17 +22,8 @@ import pytest
 from loadtest.serving import PROJECT, family_of, free_port, kill
 from tests import old_system
 from tests.conftest import run_cli
-
-PATIENCE = 60.0
-"""Seconds within which what must come has come, on a machine however busy."""
-
-
-def until(state: Callable[[], bool]) -> None:
-    """Wait for a state."""
-    deadline = time.monotonic() + PATIENCE
-    while not state():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)
+from tests.processes import HEED_SIGINT, lives
+from tests.waiting import PATIENCE, until
 
 
 @dataclass(frozen=True)
@@ -50,13 +41,13 @@ class Started:
         return {child.pid for child in psutil.Process(self.process.pid).children()}
 
     def model(self) -> str:
-        return str(httpx.get(f"{self.url}/model", timeout=PATIENCE).json()["tags"]["classifier"])
+        return str(httpx.get(f"{self.url}/model").json()["tags"]["classifier"])
 
 
 def status(url: str) -> int:
     """0 when nobody answers."""
     try:
-        return httpx.get(url, timeout=PATIENCE).status_code
+        return httpx.get(url).status_code
     except httpx.TransportError:
         return 0
 
@@ -80,8 +71,9 @@ def started_anyhow(
 ) -> Iterator[Started]:
     """Start the service behind the words ``before``, and end it."""
     port = free_port()
+    command = (sys.executable, "-m", "bentoml", "serve", ".", "--host", "127.0.0.1", "--port", str(port))
     process = subprocess.Popen(
-        [*before, sys.executable, "-m", "bentoml", "serve", ".", "--host", "127.0.0.1", "--port", str(port)],
+        [*HEED_SIGINT, *before, *command],
         cwd=PROJECT,
         env={**os.environ, "BENTOML_HOME": str(home), **(env or {})},
         stdin=stdin,
@@ -107,20 +99,25 @@ def test_workers_end_when_the_supervisor_is_killed(bentoml_home: Path) -> None:
         assert workers
         service.process.kill()
         service.process.wait()
-        until(lambda: not any(worker.is_running() for worker in workers))
+        until(lambda: not any(map(lives, workers)))
         assert free(service.url)
 
 
 @pytest.mark.parametrize("before", [(), ("nohup",)])
 def test_a_closed_terminal_ends_the_service_unless_nohup_says_otherwise(
-    bentoml_home: Path, before: Sequence[str]
+    bentoml_home: Path, tmp_path: Path, before: Sequence[str]
 ) -> None:
     terminal, other_end = pty.openpty()
-    with started(bentoml_home, "setsid", "--ctty", *before, stdin=other_end) as service:
+    output = tmp_path / "log"
+    with (
+        output.open("wb") as log,
+        started(bentoml_home, "setsid", "--ctty", *before, stdin=other_end, log=log) as service,
+    ):
         os.close(other_end)
         workers = service.workers()
         os.close(terminal)
         if before:
+            until(lambda: "The terminal was closed" in output.read_text())
             service.process.send_signal(signal.SIGHUP)  # the second one is no terminal's, and is obeyed
             until(lambda: service.workers().isdisjoint(workers) and service.ready())
         else:
@@ -136,13 +133,15 @@ def test_a_second_ctrl_c_ends_the_lame_duck_period(bentoml_home: Path) -> None:
         assert service.process.wait(PATIENCE) == 0
 
 
-def test_workers_keep_the_models_of_the_start_until_a_hang_up_signal(tmp_path: Path) -> None:
+def test_workers_keep_the_models_of_the_start_until_a_hang_up_signal(
+    bentoml_home: Path, tmp_path: Path
+) -> None:
     """A worker that was killed comes back with the model of its siblings, not with the latest."""
-    assert run_cli("import", home=tmp_path).returncode == 0
-    with started(tmp_path) as service:
+    home = shutil.copytree(bentoml_home, tmp_path / "home")
+    with started(home) as service:
         first = service.model()
         scaler, model = old_system.write(tmp_path)
-        done = run_cli("import", "--scaler", scaler, "--model", model, "--json", home=tmp_path)
+        done = run_cli("import", "--scaler", scaler, "--model", model, "--json", home=home)
         latest = json.loads(done.stdout)["classifier"]
         assert latest != first
         before = service.workers()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from sqlalchemy import select
 
 from loadtest import serving
@@ -20,8 +19,6 @@ from stations.store.database import connect
 from stations.store.tables import forecasts, hours, reports
 from tests.conftest import EXAMPLE
 from tests.waiting import until
-
-pytestmark = pytest.mark.xdist_group("stations")
 
 SENDERS = 8
 KILLS = 3

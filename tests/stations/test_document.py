@@ -9,14 +9,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from loadtest.serving import PROJECT
 from stations.demo.processes import running
 from stations.mqtt.mapping import read
 from stations.settings import Settings
-
-pytestmark = pytest.mark.xdist_group("stations")
 
 DOCUMENT = (PROJECT / "docs" / "stations.md").read_text()
 SHOWN = "http://127.0.0.1:3100"

@@ -23,8 +23,6 @@ from stations.store.tables import reports
 from tests.stations.mosquitto import BROKER, broker
 from tests.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.xdist_group("stations")
-
 needs_broker = pytest.mark.skipif(BROKER is None, reason="there is no Mosquitto: apt-get install mosquitto")
 
 MAPPING = """

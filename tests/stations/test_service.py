@@ -19,8 +19,6 @@ import pytest
 from stations.demo.processes import Stations, running
 from tests.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.xdist_group("stations")
-
 KEY = "the key of the airports"
 HOME_KEY = "the key of a home"
 

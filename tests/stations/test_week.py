@@ -23,8 +23,6 @@ from weather.importing.artifacts import Artifacts
 from weather.reports import evaluation
 from weather.training import observations
 
-pytestmark = pytest.mark.xdist_group("stations")
-
 FOR_EVER = {"STATIONS_REPORTS_DAYS": "0", "STATIONS_HOURS_DAYS": "0"}
 
 

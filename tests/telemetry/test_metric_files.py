@@ -16,7 +16,8 @@ import pytest
 from prometheus_client import mmap_dict
 
 from tests.conftest import EXAMPLE
-from tests.serving.test_supervision import started, until
+from tests.serving.test_supervision import started
+from tests.waiting import until
 from weather.telemetry.metric_files import CountFile
 
 MmapedDict: Any = mmap_dict.MmapedDict
@@ -100,7 +101,7 @@ def test_forecasts_go_on_when_the_disk_of_the_service_is_full(bentoml_home: Path
     with (
         text.open("wb") as log,
         started(home, *unshare, ON_A_SMALL_DISK, home, bentoml_home, log=log) as service,
-        httpx.Client(base_url=service.url, timeout=60) as client,
+        httpx.Client(base_url=service.url) as client,
     ):
         workers = service.workers()
         filler = Path(f"/proc/{service.process.pid}/root") / home.relative_to("/") / "filler"

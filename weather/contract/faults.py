@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from weather.contract.variables import FEATURES, LIMITS, UNITS
+from weather.contract.variables import FEATURES, VARIABLES
 
 EMPTY = "EOF while parsing a value at line 1 column 0"
 """What pydantic's JSON parser says of no bytes at all."""
@@ -22,12 +22,12 @@ class Fault:
     type: str
 
 
-def _accepted(name: str) -> str:
-    low, high = LIMITS[name]
-    unit = "" if UNITS[name] == "1" else f" {UNITS[name]}"
-    if name == "humidity":
-        return "a fraction from 0 to 1, not a percentage (65 % is 0.65)"
-    return f"a number from {low:g} to {high:g}{unit}"
+def accepted(name: str) -> str:
+    """The values of a field, in words: "a number from 0 to 410 km/h"."""
+    variable = VARIABLES[name]
+    unit = "" if variable.unit == "1" else f" {variable.unit}"
+    note = f", {variable.display.note}" if variable.display.note else ""
+    return f"{variable.display.noun} from {variable.low:g} to {variable.high:g}{unit}{note}"
 
 
 def json_fault(reason: str) -> Fault:
@@ -57,12 +57,12 @@ def faults(error: ValidationError, *prefix: str | int, number: str = "a JSON num
         elif not name:
             message = f"expected one flat JSON object with the fields {', '.join(FEATURES)}"
         elif kind == "missing":
-            message = f"{name} is missing: give {_accepted(name)}"
+            message = f"{name} is missing: give {accepted(name)}"
         elif kind in ("less_than_equal", "greater_than_equal"):
-            message = f"{name} is out of range: give {_accepted(name)}"
+            message = f"{name} is out of range: give {accepted(name)}"
         elif kind == "finite_number":
-            message = f"{name} is not a finite number: give {_accepted(name)}"
+            message = f"{name} is not a finite number: give {accepted(name)}"
         else:
-            message = f"{name} is not {number}: give {_accepted(name)}"
+            message = f"{name} is not {number}: give {accepted(name)}"
         result.append(Fault(loc=[*prefix, *([name] if name else [])], msg=message, type=kind))
     return result

@@ -5,7 +5,8 @@ MODEL_FILE = "svc.onnx"
 MANIFEST_FILE = "manifest.json"
 
 SERVICE = "rain_forecast"
-"""The service's name in BentoML's configuration, in metrics and in logs."""
+"""The service's name in BentoML's configuration, in metrics and in logs, and that of its model in the
+Open Inference Protocol."""
 
 SCALER = "weather-scaler"
 CLASSIFIER = "weather-classifier"

@@ -17,7 +17,7 @@ from time import monotonic
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from weather.http.limits import ENDPOINTS
+from weather.http.limits import endpoint_of
 from weather.http.problems import Problem
 from weather.telemetry.metrics import count_refusal
 
@@ -89,7 +89,7 @@ class ApiKeys:
         self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("path") not in ENDPOINTS or self.keys.accept(key_of(scope["headers"])):
+        if endpoint_of(scope.get("path", "")) is None or self.keys.accept(key_of(scope["headers"])):
             await self.app(scope, receive, send)
         else:
             challenge = {"WWW-Authenticate": 'Bearer realm="rain forecast"'}

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weather.http.compression import ENCODINGS, check_encoding, decompress
-from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, Endpoint
+from weather.http.limits import MAX_BUFFERED_BYTES, Endpoint, endpoint_of
 from weather.http.problems import Problem
 from weather.telemetry.metrics import count_refusal
 
@@ -32,7 +32,7 @@ class BodyLimits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = None
         if scope["type"] == "http" and scope["method"] == "POST":
-            endpoint = ENDPOINTS.get(scope["path"])
+            endpoint = endpoint_of(scope["path"])
         if endpoint is None:
             await self.app(scope, receive, send)
             return
@@ -92,7 +92,7 @@ def check_headers(headers: Iterable[tuple[bytes, bytes]], endpoint: Endpoint) ->
         elif name == b"content-encoding":
             encoding += b"," + value if encoding else value
     if media_type.partition(b";")[0].strip().lower().decode("latin-1") not in endpoint.media_types:
-        raise Problem(415, f"the Content-Type must be {' or '.join(endpoint.media_types)}")
+        raise Problem(415, f"the Content-Type must be {' or '.join(filter(None, endpoint.media_types))}")
     if length and int(length) > endpoint.max_bytes:
         raise too_large(endpoint)
     return check_encoding(encoding) if encoding else ""

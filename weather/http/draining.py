@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,12 +22,13 @@ class Draining:
     BentoML's server stops listening immediately, while load balancers send requests until their next
     readiness probe. During the period each response closes its connection, so that clients with a
     kept connection move to another replica. Requests in flight at its end are completed. A
-    second SIGTERM ends it early.
+    second SIGTERM ends it early. ``on_drain`` is called in the event loop when it begins.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, seconds: float, on_drain: Callable[[], object] | None = None) -> None:
         self.app = app
         self.seconds = seconds
+        self.on_drain = on_drain
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,6 +56,8 @@ class Draining:
                 return
             self.draining = True
             log.info("Not ready any more; stopping in %g s", self.seconds)
+            if self.on_drain is not None:
+                loop.call_soon_threadsafe(self.on_drain)
             loop.call_soon_threadsafe(loop.call_later, self.seconds, stop, number, frame)
 
         signal.signal(signal.SIGTERM, drain)

@@ -28,7 +28,8 @@ from weather.telemetry.request_id import accept_or_create
 
 POST = re.compile(rb"POST (/\w+) HTTP/1\.1\r\n")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9}) *\r\n")
-UNUSUAL = re.compile(rb"[\r\n](?:transfer-encoding|expect|upgrade|connection(?!: keep-alive\r\n))")
+# An origin may have to be answered with CORS headers, which is the app's business.
+UNUSUAL = re.compile(rb"[\r\n](?:transfer-encoding|expect|upgrade|origin|connection(?!: keep-alive\r\n))")
 REQUEST_ID = re.compile(rb"\r\nx-request-id:[ \t]*([\w.-]+)[ \t]*\r", re.IGNORECASE)
 UPGRADE = re.compile(rb"\r\nupgrade(?=[ \t]*:)", re.IGNORECASE)
 

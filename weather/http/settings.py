@@ -5,12 +5,26 @@
 
 from __future__ import annotations
 
+import os
+import re
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AnyHttpUrl, Field, ValidationError
+from pydantic import AnyHttpUrl, BeforeValidator, Field, IPvAnyAddress, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ORIGIN = r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?)$"
+"""An origin as browsers send it: no path, no slash at the end."""
+
+
+def words(value: object) -> object:
+    """The parts of a text, which blanks or commas separate."""
+    return re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+
+
+LOOPBACK = IPv4Address("127.0.0.1")
 
 
 class BadSetting(ValueError):
@@ -22,7 +36,7 @@ class Settings(BaseSettings):
 
     Environment variables only. No ``.env`` file is read: Compose, systemd and Kubernetes each read
     one themselves, and a file that happens to be in the working directory would change a service
-    unnoticed. An empty value counts as unset.
+    unnoticed. An empty value counts as unset, except for the file of API keys.
     """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, use_attribute_docstrings=True)
@@ -32,6 +46,20 @@ class Settings(BaseSettings):
 
     api_keys_file: Annotated[Path | None, Field(validation_alias="WEATHER_API_KEYS_FILE")] = None
     """File of the accepted API keys. Without it requests need no key."""
+
+    cors_origins: Annotated[
+        tuple[Annotated[str, Field(pattern=ORIGIN)], ...],
+        NoDecode,
+        BeforeValidator(words),
+        Field(validation_alias="WEATHER_CORS_ORIGINS"),
+    ] = ()
+    """Origins whose web pages may call the service, separated by blanks or commas; `*` for every page
+    ([operations.md](operations.md#calls-from-web-pages)). Without it no page of another origin can."""
+    grpc_port: Annotated[int | None, Field(ge=1, le=65535, validation_alias="WEATHER_GRPC_PORT")] = None
+    """Port for gRPC ([clients.md](clients.md#open-inference-protocol)). Without it gRPC is off."""
+
+    grpc_host: Annotated[IPvAnyAddress, Field(validation_alias="WEATHER_GRPC_HOST")] = LOOPBACK
+    """Address on which gRPC listens."""
 
     log_format: Annotated[Literal["text", "json"], Field(validation_alias="WEATHER_LOG_FORMAT")] = "text"
     """BentoML's text lines, or one JSON object per line ([logging.md](logging.md))."""
@@ -53,6 +81,8 @@ def read_settings() -> Settings:
     Raises:
         BadSetting: one sentence that names each variable in error and what it accepts.
     """
+    if os.environ.get("WEATHER_API_KEYS_FILE") == "":  # as unset it would open the service to everybody
+        raise BadSetting("WEATHER_API_KEYS_FILE is empty: give the path of a file, or unset it")
     try:
         return Settings()
     except ValidationError as error:
@@ -71,6 +101,10 @@ def accepted(field: FieldInfo) -> str:
         return " or ".join(choices)
     if AnyHttpUrl in choices:
         return "an http or https URL"
+    if field.validation_alias == "WEATHER_CORS_ORIGINS":
+        return "origins like https://example.org, or *"
+    if field.validation_alias == "WEATHER_GRPC_HOST":
+        return "an IP address"
     if Path in choices:
         return "the path of a file"
     bounds: dict[str, Any] = {type(bound).__name__: bound for bound in field.metadata}
@@ -80,11 +114,11 @@ def accepted(field: FieldInfo) -> str:
 
 def table() -> str:
     """The settings as a Markdown table."""
-    rows = [
-        f"| `{field.validation_alias}` | {accepted(field)} "
-        f"| {'' if field.default is None else field.default} | {' '.join(str(field.description).split())} |"
-        for field in Settings.model_fields.values()
-    ]
+    rows = []
+    for field in Settings.model_fields.values():
+        default = "" if field.default in (None, ()) else field.default
+        meaning = " ".join(str(field.description).split())
+        rows.append(f"| `{field.validation_alias}` | {accepted(field)} | {default} | {meaning} |")
     return "\n".join(["| variable | accepts | default | meaning |", "|---|---|---|---|", *rows])
 
 

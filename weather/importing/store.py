@@ -21,8 +21,10 @@ from weather.contract.names import (
     SCALER,
     SCALER_JSON,
 )
-from weather.importing.artifacts import Artifacts, sha256
-from weather.importing.compiler import Compiled, compile_pair
+from weather.importing.artifacts import Artifacts
+from weather.importing.compiler import Compiled
+from weather.importing.files import sha256
+from weather.importing.scaler import IDENTITY
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,17 @@ class Imported:
     compiled: Compiled
 
 
-def import_pair(artifacts: Artifacts) -> Imported:
-    """Put a pair into the store and make it the latest.
+def import_pair(artifacts: Artifacts, compiled: Compiled) -> Imported:
+    """Put a pair and its compiled graph into the store and make it the latest.
 
     The versions are made of the contents, so importing twice adds nothing; importing an older
-    pair again makes it the latest again.
-
-    Raises:
-        BadArtifact: the pair does not fit together (see ``compile_pair``).
+    pair again makes it the latest again. Where the model scales its input itself, the scaler is the
+    identity, and its version says so.
     """
-    compiled = compile_pair(artifacts)
-    scaler_json = artifacts.scaler.to_json()
+    scaler_json = (compiled.scaler or IDENTITY).to_json()
     manifest = artifacts.manifest.model_dump_json(indent=1) if artifacts.manifest else ""
-    scaler = bentoml.Tag(SCALER, sha256(scaler_json.encode())[:16])
+    version = sha256(scaler_json.encode())[:16]
+    scaler = bentoml.Tag(SCALER, version if compiled.scaler else f"identity-{version[:8]}")
     content = [sha256(artifacts.model), compiled.digest, str(scaler), manifest]
     if artifacts.card.files:  # without one the version is what it was before cards were kept
         content.append(artifacts.card.digest)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy.stats import kstwobign  # type: ignore[import-untyped]
 
 from weather.contract.variables import FEATURES, LABELS, LIMITS, POSITIVE
-from weather.importing.artifacts import Artifacts, BadArtifact
+from weather.importing.artifacts import Artifacts
 from weather.importing.compiler import compile_pair
+from weather.importing.errors import BadArtifact
 from weather.model.classifier import Classifier
 from weather.training.observations import BadData, Observations
 from weather.training.observations import samples as samples_of

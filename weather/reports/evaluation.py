@@ -6,8 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from weather.importing.artifacts import Artifacts, BadArtifact
+from weather.importing.artifacts import Artifacts
 from weather.importing.compiler import compile_pair
+from weather.importing.errors import BadArtifact
 from weather.model.classifier import Classifier
 from weather.training.observations import Samples
 from weather.training.verification import Reference, Verification

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from _bentoml_impl.server.app import ContextMiddleware, ServiceAppFactory
 from _bentoml_sdk import Service
@@ -20,32 +21,41 @@ from bentoml._internal.context import server_context
 from bentoml._internal.resource import system_resources
 from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
 from bentoml._internal.server.http.traffic import MaxConcurrencyMiddleware, TimeoutMiddleware
-from bentoml._internal.server.http_app import log_exception
-from bentoml.exceptions import BentoMLException
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from weather.http.admission import Admission
-from weather.http.api_keys import ApiKeys
+from weather.contract.variables import Forecast, WeatherVariables
+from weather.http.admission import Admission, InFlight
+from weather.http.cors import Cors
 from weather.http.deadline import Deadline
-from weather.http.limits import ENDPOINTS
+from weather.http.draining import Draining
+from weather.http.limits import BULK, MAX_IN_FLIGHT, SINGLE
 from weather.http.problems import Problem, http_problem, problem_response, unexpected_problem
+from weather.http.settings import read_settings
 from weather.http.startup import StartupGuard
+from weather.open_inference.model import InferenceModel
+from weather.open_inference.rest import MODEL_PATHS, Rest
 from weather.pages.routes import PAGE_PATHS
-from weather.serving import serve_command, supervision
-from weather.serving.queue import Submit, batching_queue
+from weather.serving import bulk, serve_command, single, supervision
+from weather.serving.direct import DirectEndpoints
+from weather.serving.grpc import start_grpc
+from weather.serving.inference import inference_model
+from weather.serving.queue import BatchingQueue
 from weather.serving.traffic import TrafficMetrics
 from weather.serving.workers import worker_missing
 from weather.telemetry import metric_files
 from weather.telemetry.buffer import BufferedHistogram
 from weather.telemetry.metrics import count_refusal, families
 from weather.telemetry.request_id import RequestId
+
+if TYPE_CHECKING:
+    from weather.open_inference.grpc_server import GrpcServer
 
 
 class OptimizedService(Service[Any]):  # type: ignore[misc]
@@ -54,14 +64,16 @@ class OptimizedService(Service[Any]):  # type: ignore[misc]
     def inject_config(self) -> None:
         """As in BentoML; in the supervisor of `bentoml serve` also what precedes the start."""
         super().inject_config()
-        serve_command.prepare(self, keys=any(kind is ApiKeys for kind, _ in self.middlewares))
+        serve_command.prepare(self)
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """As in BentoML, with our factory; called in the workers."""
         supervision.follow_supervisor()
         metric_files.install()
         self.inject_config()
-        return StartupGuard(AppFactory(self, is_main=is_main)())
+        app = StartupGuard(AppFactory(self, is_main=is_main)())
+        origins = read_settings().cors_origins
+        return Cors(app, origins) if origins else app
 
 
 class AppFactory(ServiceAppFactory):  # type: ignore[misc]
@@ -72,13 +84,16 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         self.traffic: TrafficMetrics | None = None
         workers = BentoMLContainer.config.services.get()[service.name]["workers"] or 1
         self.workers = int(system_resources()["cpu"]) if workers == "cpu_count" else int(workers)
-        self.max_in_flight = {path: endpoint.max_in_flight for path, endpoint in ENDPOINTS.items()}
-        if self.max_concurrency:
-            self.max_in_flight["/predict"] = self.max_concurrency
+        single = {SINGLE: self.max_concurrency} if self.max_concurrency else {}
+        self.in_flight = InFlight({**MAX_IN_FLIGHT, **single})
+        self.draining = False
+        self.grpc: GrpcServer | None = None
 
     def __call__(self) -> Starlette:
         """The app; errors raised by Starlette itself have the service's error format too."""
         app: Starlette = super().__call__()
+        # Starlette would redirect /predict/ to an absolute address, which leaves a proxy's path prefix.
+        app.router.redirect_slashes = False
         app.add_exception_handler(Problem, problem_response)
         app.add_exception_handler(HTTPException, http_problem)
         app.add_exception_handler(Exception, unexpected_problem)
@@ -101,7 +116,8 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         if kind is RunnerTrafficMetricsMiddleware:
             # BentoML's looks up five labelled series per request and writes to each (1.6 x).
             paths = {route.path for route in self.routes if isinstance(route, Route)}
-            return [Middleware(self.make_traffic_metrics, paths=paths | PAGE_PATHS, **middleware.kwargs)]
+            paths |= PAGE_PATHS | MODEL_PATHS
+            return [Middleware(self.make_traffic_metrics, paths=paths, **middleware.kwargs)]
         if kind is MaxConcurrencyMiddleware:
             # BentoML's gives slots to requests whose body is still arriving. Admission has its limit.
             return []
@@ -109,9 +125,18 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
             # BentoML's builds a span per request even when no exporter is configured (3.3 x).
             return []
         if kind is ContextMiddleware:
-            admission = Middleware(Admission, limits=self.max_in_flight, on_refusal=self.count_early_refusal)
-            return [admission, middleware]
+            admission = Middleware(Admission, in_flight=self.in_flight, on_refusal=self.count_early_refusal)
+            answers = {SINGLE: self.answer_single, BULK: self.answer_bulk}
+            return [admission, Middleware(DirectEndpoints, answers=answers), middleware]
+        if kind is Draining:
+            options: dict[str, Any] = {**middleware.kwargs, "on_drain": self.start_draining}
+            return [Middleware(Draining, **options)]
         return [middleware]
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """BentoML's routes, and after them those of the Open Inference Protocol."""
+        return [*super().routes, *Rest(self.inference_model).routes]
 
     def make_traffic_metrics(self, app: ASGIApp, /, **options: Any) -> TrafficMetrics:
         """Create the metrics middleware and keep it, for requests refused before they reach the app."""
@@ -124,7 +149,30 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         if self.traffic is not None:
             self.traffic.count_early_refusal(path)
 
-    async def readyz(self, request: Request) -> Response:
+    def count_grpc(self, method: str, status: int, seconds: float) -> None:
+        """Count a gRPC call like an HTTP request."""
+        if self.traffic is not None:
+            self.traffic.count(method, status, seconds)
+
+    def start_draining(self) -> None:
+        """The lame-duck period begins."""
+        self.draining = True
+        if self.grpc is not None:
+            asyncio.get_running_loop().create_task(self.grpc.drain())
+
+    def inference_model(self) -> InferenceModel:
+        """The model of the running service, for the Open Inference Protocol."""
+        return self.model
+
+    async def is_ready(self) -> bool:
+        """What ``/readyz`` says, without a request."""
+        try:
+            await self.readyz(None)
+        except (HTTPException, Problem):
+            return False
+        return not self.draining
+
+    async def readyz(self, request: Request | None) -> Response:
         """As in BentoML, but 503 while a worker is missing."""
         if self.workers > 1 and await asyncio.to_thread(worker_missing, self.workers):
             raise HTTPException(503)
@@ -136,10 +184,25 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         # uvicorn formats an access log line per request as long as its logger may have a reader.
         logging.getLogger("uvicorn.access").propagate = False
         await super().create_instance(app)
-        self.queues = {name: self.queue(name) for name in self.dispatchers}
+        self.queue = self.batching_queue()
+        predict_batch = self.service.apis["predict_batch"].func
+        self.model = inference_model(
+            self._service_instance, self.queue.submit, predict_batch, self.in_flight, self.is_ready
+        )
+        settings = read_settings()
+        if settings.grpc_port is not None:
+            self.grpc = await start_grpc(
+                settings, self.model, self.count_grpc, self.timeout, shared_port=self.workers > 1
+            )
 
-    def queue(self, name: str) -> Submit:
-        """The queue of a batchable method, with its metrics."""
+    async def destroy_instance(self, app: Starlette) -> None:
+        """Complete the gRPC calls in flight, then as in BentoML."""
+        if self.grpc is not None:
+            await self.grpc.stop()
+        await super().destroy_instance(app)
+
+    def batching_queue(self) -> BatchingQueue[WeatherVariables, Forecast]:
+        """The queue of single observations, with BentoML's metrics."""
         queue_wait = batch_size = None
         if self.enable_metrics:
             queue_wait = BufferedHistogram(families()["queue_wait_seconds"])
@@ -147,37 +210,26 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
                 self.adaptive_batch_size_hist.labels(
                     runner_name=self.service.name,
                     worker_index=server_context.worker_index,
-                    method_name=name,
+                    method_name="predict",
                     service_version=server_context.bento_version,
                     service_name=server_context.bento_name,
                 )
             )
-        method = self.service.apis[name].func
-        return batching_queue(self.dispatchers[name], method, self._service_instance, queue_wait, batch_size)
+        predict = self.service.apis["predict"]
+        # BentoML looks the method up through a descriptor that inspects its signature for each request.
+        compute = partial(predict.func, self._service_instance)
+        return BatchingQueue(
+            compute, predict.max_batch_size, predict.max_latency_ms / 1000, queue_wait, batch_size
+        )
 
-    async def api_endpoint_wrapper(self, name: str, request: Request) -> Response:
-        """The response of a POST path; exceptions become the service's error format."""
-        try:
-            return await self.api_endpoint(name, request)
-        except Problem as problem:
-            return problem.response()
-        except BentoMLException as error:
-            log_exception(request)
-            return Problem(error.error_code.value).response()
-        except Exception:
-            log_exception(request)
-            return Problem(500).response()
+    async def answer_single(self, body: bytes, _: str) -> bytes:
+        """``POST /predict``."""
+        return single.write(await self.queue.submit(single.parse(body)))
 
-    async def api_endpoint(self, name: str, request: Request) -> Response:
-        """For a batchable method: parse the body, wait for the batch, write the response."""
-        submit = self.queues.get(name)
-        if submit is None:
-            other: Response = await super().api_endpoint(name, request)
-            return other
-        method = self.service.apis[name]
-        item = await method.input_spec.from_http_request(request, None)
-        response: Response = await method.output_spec.to_http_response(await submit(item), None)
-        return response
+    async def answer_bulk(self, body: bytes, media_type: str) -> bytes:
+        """``POST /predict_batch``."""
+        observations = await bulk.parse(body, media_type)
+        return bulk.write(await self.service.apis["predict_batch"].func(self._service_instance, observations))
 
 
 def tracing() -> bool:

@@ -23,7 +23,7 @@ from weather.contract.names import SERVICE
 
 log = logging.getLogger("bentoml.weather")
 
-VARIABLE = "WEATHER_RUN_FOLDER"
+VARIABLE = "_WEATHER_RUN_FOLDER"
 """Environment variable by which the workers find the folder; the supervisor sets it."""
 
 

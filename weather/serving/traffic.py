@@ -10,6 +10,7 @@ from bentoml._internal.context import server_context
 from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from weather.http.limits import unversioned
 from weather.telemetry.buffer import buffer, observe_many
 
 
@@ -34,6 +35,17 @@ class TrafficMetrics(RunnerTrafficMetricsMiddleware):
         """Count a 429 that was sent without calling the app."""
         self.early_refusals[path] += 1
         buffer.schedule()
+
+    def count(self, endpoint: str, status: int, seconds: float) -> None:
+        """Count and time a call that did not come by HTTP."""
+        self.last = time()
+        self.seconds[endpoint, status].append(seconds)
+        buffer.schedule()
+
+    def label(self, path: str) -> str:
+        """The endpoint of a path that is not in ``paths`` as it stands."""
+        endpoint = unversioned(path)
+        return endpoint if endpoint in self.paths else "other"
 
     def labelled(self, family: str, **labels: Any) -> Any:
         """The series of a metric family; ``family`` is an attribute that BentoML's ``_setup`` makes."""
@@ -71,7 +83,7 @@ class TrafficMetrics(RunnerTrafficMetricsMiddleware):
                 buffer.write()
             await self.app(scope, receive, send)
             return
-        endpoint = scope["path"] if scope["path"] in self.paths else "other"
+        endpoint = scope["path"] if scope["path"] in self.paths else self.label(scope["path"])
         status = 500
 
         async def send_and_note_status(message: Message) -> None:

@@ -13,7 +13,7 @@ from onnx import TensorProto, checker, helper, numpy_helper
 from weather.contract.manifest import Feature, GoldenRow, Manifest
 from weather.contract.names import MANIFEST_FILE, MODEL_FILE, SCALER_FILE
 from weather.contract.variables import FEATURES, LABELS, LIMITS, UNITS
-from weather.importing.artifacts import sha256
+from weather.importing.files import sha256
 from weather.training.fitting import Model
 from weather.training.observations import Samples
 

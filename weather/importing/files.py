@@ -1,0 +1,87 @@
+"""Reading files of bounded size, compressed or not."""
+
+from __future__ import annotations
+
+import bz2
+import hashlib
+import lzma
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from weather.importing.errors import BadArtifact
+
+MAX_LZMA_MEMORY = 128 << 20
+"""Memory of the LZMA decoder: the dictionary of xz's strongest preset takes 65 MiB."""
+
+
+class Decompressor(Protocol):
+    """What zlib, bz2 and lzma have in common."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end of the compressed stream was reached."""
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """At most ``max_length`` bytes of what ``data`` holds."""
+
+
+COMPRESSIONS: tuple[tuple[bytes, str, Callable[[], Decompressor]], ...] = (
+    (b"\x78", "zlib", zlib.decompressobj),
+    (b"\x1f\x8b", "gzip", lambda: zlib.decompressobj(wbits=31)),
+    (b"BZ", "bzip2", bz2.BZ2Decompressor),
+    (b"\xfd7zXZ", "xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_LZMA_MEMORY)),
+    (b"\x5d\x00", "lzma", lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MAX_LZMA_MEMORY)),
+)
+"""First bytes, name and decompressor of what ``joblib.dump(compress=...)`` and gzip write. No pickle
+begins with any of these.
+"""
+
+LZ4 = b"\x04\x22\x4d\x18"
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The content of a file.
+
+    Raises:
+        BadArtifact: it can't be read, is empty or has more than ``limit`` bytes.
+    """
+    try:
+        with path.open("rb") as file:  # not by its size alone: a pipe or a device has none
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise BadArtifact(f"{path} can't be read: {error.strerror}") from error
+    if len(content) > limit:
+        raise BadArtifact(f"{path} is too large: at most {limit:,} bytes are read")
+    if not content:
+        raise BadArtifact(f"{path} is empty")
+    return content
+
+
+def decompressed(content: bytes, limit: int) -> bytes:
+    """``content``, decompressed if it is compressed in a way that joblib knows.
+
+    Raises:
+        BadArtifact: broken, compressed with LZ4, or more than ``limit`` bytes once decompressed.
+    """
+    if content.startswith(LZ4):
+        raise BadArtifact("it is compressed with LZ4, which is not read: dump it with compress=3")
+    for prefix, name, decompressor in COMPRESSIONS:
+        if content.startswith(prefix):
+            stream = decompressor()
+            try:
+                plain = stream.decompress(content, limit + 1)
+            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+                raise BadArtifact(f"it begins as {name} does, but can't be decompressed ({error})") from error
+            if len(plain) > limit:
+                raise BadArtifact(f"it has more than {limit:,} bytes once decompressed")
+            if not stream.eof:
+                raise BadArtifact(f"it is truncated: its {name} stream has no end")
+            return plain
+    return content
+
+
+def sha256(content: bytes) -> str:
+    """The hex digest."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,215 @@
+"""Reads pickles and joblib files without running anything that they name.
+
+A pickle is a program for a small stack machine. This is such a machine that has no way to import,
+call or look up anything: a class or function stays the name that it is, and what the pickle would
+create or call becomes an ``Instance`` that holds the arguments.
+"""
+
+from __future__ import annotations
+
+import codecs
+import pickletools
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TypeVar
+
+from weather.importing.errors import BadArtifact
+
+OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
+
+VALUES = frozenset(
+    {
+        *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT"),
+        *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE"),
+        *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+    }
+)
+"""Opcodes whose argument is the value that they push."""
+
+JOBLIB_ARRAYS = frozenset(
+    f"{package}.numpy_pickle.NumpyArrayWrapper" for package in ("joblib", "sklearn.externals.joblib")
+)
+"""Where joblib writes such an object, the numbers of an array follow outside of the pickle."""
+
+MAX_NAME = 256
+MAX_ARRAY_BYTES = 1 << 20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Name:
+    """A class or function that the pickle names."""
+
+    text: str
+
+
+@dataclass(eq=False)
+class Instance:
+    """What the pickle would have made by calling ``name`` with ``args``; ``state`` is what it would
+    have been given afterwards. For a joblib array ``data`` is what follows it in the file.
+    """
+
+    name: str
+    args: tuple[object, ...]
+    state: object = None
+    data: object = None
+
+
+class _Machine:
+    """One run over a stream. ``names`` are those that may occur."""
+
+    def __init__(self, stream: BytesIO, names: Collection[str], nested: bool = False) -> None:
+        self.stream = stream
+        self.names = names
+        self.nested = nested
+        self.stack: list[object] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, object] = {}
+
+    def run(self) -> object:
+        """Run one pickle from the stream, up to its STOP."""
+        for name, argument in self.operations():
+            if name == "STOP":
+                return self.stack.pop()
+            self.step(name, argument)
+        raise EOFError("no STOP")
+
+    def operations(self) -> Iterator[tuple[str, object]]:
+        """Name and argument of each operation. The stream may be read in between."""
+        while code := self.stream.read(1):
+            if code not in OPCODES:
+                raise ValueError(f"unknown opcode {code!r}")
+            opcode = OPCODES[code]
+            if opcode.name == "STRING":  # pickletools reads ASCII alone; Python 2 wrote any bytes
+                quoted = self.stream.readline().strip()
+                yield opcode.name, _a(bytes, codecs.escape_decode(quoted[1:-1])[0]).decode("latin-1")
+            else:
+                yield opcode.name, opcode.arg.reader(self.stream) if opcode.arg else None
+
+    def step(self, name: str, argument: object) -> None:
+        """Carry out one operation."""
+        stack = self.stack
+        match name:
+            case "PROTO" | "FRAME":
+                pass
+            case "MARK":
+                self.marks.append(len(stack))
+            case "NONE" | "NEWTRUE" | "NEWFALSE":
+                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[name])
+            case "EMPTY_TUPLE" | "EMPTY_LIST" | "EMPTY_DICT":
+                stack.append({"EMPTY_TUPLE": (), "EMPTY_LIST": [], "EMPTY_DICT": {}}[name])
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                stack.append(tuple(self.cut(int(name[-1]))))
+            case "TUPLE":
+                stack.append(tuple(self.cut()))
+            case "LIST":
+                stack.append(self.cut())
+            case "DICT":
+                stack.append(_pairs(self.cut()))
+            case "APPEND" | "APPENDS":
+                items = self.cut(1 if name == "APPEND" else None)
+                _a(list, stack[-1]).extend(items)
+            case "SETITEM" | "SETITEMS":
+                items = self.cut(2 if name == "SETITEM" else None)
+                _a(dict, stack[-1]).update(_pairs(items))
+            case "GLOBAL":
+                stack.append(self.name(*_a(str, argument).split(" ", 1)))
+            case "STACK_GLOBAL":
+                module, attribute = self.cut(2)
+                stack.append(self.name(_a(str, module), _a(str, attribute)))
+            case "REDUCE" | "NEWOBJ":
+                callee, args = self.cut(2)
+                stack.append(_called(_a(Name, callee), _a(tuple, args)))
+            case "BUILD":
+                (state,) = self.cut(1)
+                instance = _a(Instance, stack[-1])
+                instance.state = state
+                if instance.name in JOBLIB_ARRAYS:
+                    instance.data = self.joblib_data(state)
+            case "POP":
+                stack.pop()
+            case "MEMOIZE":
+                self.memo[len(self.memo)] = stack[-1]
+            case "PUT" | "BINPUT" | "LONG_BINPUT":
+                self.memo[_a(int, argument)] = stack[-1]
+            case "GET" | "BINGET" | "LONG_BINGET":
+                stack.append(self.memo[_a(int, argument)])
+            case _ if name in VALUES:
+                stack.append(argument)
+            case _:
+                raise BadArtifact(f"it uses {name}, which no pickled StandardScaler does")
+
+    def cut(self, count: int | None = None) -> list[object]:
+        """Take the last ``count`` objects off the stack; without it, those since the last mark."""
+        at = self.marks.pop() if count is None else len(self.stack) - count
+        if not 0 <= at <= len(self.stack):
+            raise IndexError("the stack is too short")
+        items = self.stack[at:]
+        del self.stack[at:]
+        return items
+
+    def name(self, module: str, attribute: str) -> Name:
+        """A name, refused if it is none of those that may occur."""
+        if len(module) + len(attribute) > MAX_NAME:
+            raise BadArtifact("it has a name of more than 256 characters")
+        text = f"{module}.{attribute}"
+        if text not in self.names:
+            raise BadArtifact(
+                f"the pickle names {text}, which a StandardScaler does not need; nothing of it was run"
+            )
+        return Name(text)
+
+    def joblib_data(self, state: object) -> object:
+        """The numbers of a joblib array as bytes, or the array that is pickled here because it holds
+        objects. joblib 1.2 and later align the numbers by a length byte and as much padding.
+        """
+        match state:
+            case {"shape": (int(count),), "dtype": Instance(name="numpy.dtype", args=(str(code), *_))}:
+                pass
+            case _:
+                raise BadArtifact("it holds a joblib array that is not a vector")
+        if code.startswith("O"):
+            if self.nested:
+                raise BadArtifact("it nests joblib arrays")
+            return _Machine(self.stream, self.names, nested=True).run()
+        if _a(dict, state).get("numpy_array_alignment_bytes") is not None:
+            self.stream.read(self.stream.read(1)[0])
+        return self.stream.read(max(0, min(count * int(code[1:]), MAX_ARRAY_BYTES)))
+
+
+def load(content: bytes, names: Collection[str]) -> object:
+    """The object in a pickle of protocol 0 to 5 or in an uncompressed joblib file.
+
+    ``names`` are the classes and functions that may occur, as ``module.attribute``. Time and memory
+    are bounded by the length of ``content``.
+
+    Raises:
+        BadArtifact: truncated, not a pickle, another name, or an operation that no pickled
+            StandardScaler uses.
+    """
+    try:
+        return _Machine(BytesIO(content), names).run()
+    except BadArtifact:
+        raise
+    except (LookupError, TypeError, ValueError, EOFError) as error:
+        raise BadArtifact(f"it is truncated or not a pickle ({error})") from error
+
+
+def _a(kind: type[T], value: object) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{type(value).__name__} where {kind.__name__} was expected")
+    return value
+
+
+def _called(callee: Name, args: tuple[object, ...]) -> Instance:
+    match callee.text, args:
+        case "copyreg._reconstructor" | "copy_reg._reconstructor", (Name(text=name), *_):
+            return Instance(name, ())  # how protocols 0 and 1 write objects
+    return Instance(callee.text, args)
+
+
+def _pairs(items: list[object]) -> dict[str, object]:
+    """Keys must be text: the hash of a nested tuple can take 2**n steps."""
+    return {_a(str, key): value for key, value in zip(items[::2], items[1::2], strict=True)}
