@@ -27,6 +27,13 @@ def lint(project: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def copy(folder: Path) -> None:
+    """The packages and the contracts."""
+    for package in ("weather", "stations"):
+        shutil.copytree(PROJECT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "pyproject.toml", folder)
+
+
 def forbidden_to(package: str) -> set[str]:
     """The modules that the contracts forbid to a package."""
     return {
@@ -67,6 +74,8 @@ def test_the_folders_keep_their_contracts() -> None:
 @pytest.mark.parametrize(
     ("module", "statement", "contract"),
     [
+        ("../stations/app.py", "import weather", "know each other by HTTP only"),
+        ("../stations/store/hours.py", "from stations import ingestion", "stations import downwards only"),
         ("model/classifier.py", "import scipy", "What is served needs no package of training"),
         ("serving/bulk.py", "import onnx", "What is served needs no package of training"),
         ("importing/store.py", "import pandas", "Importing needs no package of training"),
@@ -85,8 +94,7 @@ def test_the_folders_keep_their_contracts() -> None:
 def test_a_wrong_import_breaks_a_contract_even_within_a_function(
     module: str, statement: str, contract: str, tmp_path: Path
 ) -> None:
-    shutil.copytree(PROJECT / "weather", tmp_path / "weather")
-    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    copy(tmp_path)
     with (tmp_path / "weather" / module).open("a") as file:
         file.write(f"\n\ndef late() -> None:\n    {statement}\n")
     code, output = lint(tmp_path)
@@ -96,8 +104,7 @@ def test_a_wrong_import_breaks_a_contract_even_within_a_function(
 
 
 def test_a_folder_that_no_contract_places_is_noticed(tmp_path: Path) -> None:
-    shutil.copytree(PROJECT / "weather", tmp_path / "weather")
-    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    copy(tmp_path)
     (tmp_path / "weather" / "attic").mkdir()
     (tmp_path / "weather" / "attic" / "__init__.py").touch()
     code, output = lint(tmp_path)
