@@ -99,8 +99,10 @@ def _thresholds(model: onnx.ModelProto) -> Iterator[tuple[NDArray[np.int64], NDA
         if values is not None and "nodes_featureids" in named:
             at = np.array(named["nodes_featureids"].ints)
             thresholds = np.asarray(_numbers(values), np.float64)
-            if at.shape == thresholds.shape:
-                yield at, thresholds
+            modes = named["nodes_modes"].strings if "nodes_modes" in named else ()
+            branches = np.array([mode != b"LEAF" for mode in modes] or [True] * len(at))
+            if at.shape == thresholds.shape == branches.shape:
+                yield at[branches], thresholds[branches]
 
 
 def _numbers(attribute: onnx.AttributeProto) -> object:
