@@ -14,8 +14,9 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from loadtest.tables import markdown_table
-from weather.importing.artifacts import Artifacts, Scaler
+from weather.importing.artifacts import Artifacts
 from weather.importing.compiler import compile_pair
+from weather.importing.scaler import Scaler
 from weather.model.classifier import Classifier, session
 from weather.training.export import to_onnx
 from weather.training.fitting import Model

@@ -6,6 +6,7 @@ import pickle
 
 import httpx
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -13,7 +14,8 @@ from tests.conftest import MODEL, SCALER
 from weather.contract.manifest import Manifest
 from weather.contract.variables import FEATURES
 from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import compile_pair, probe_rows
+from weather.importing.compiler import compile_pair
+from weather.importing.probes import probe_rows
 from weather.model.classifier import Classifier
 
 
@@ -52,7 +54,9 @@ def test_the_old_apps_inference_lines_give_our_label(committed_manifest: Manifes
 
 def test_compiling_keeps_labels_and_probabilities(committed_artifacts: Artifacts) -> None:
     assert committed_artifacts.manifest is not None
-    rows = probe_rows(committed_artifacts)
+    assert committed_artifacts.scaler is not None
+    graph = onnx.load_from_string(committed_artifacts.model)
+    rows = probe_rows(committed_artifacts.scaler, committed_artifacts.manifest, graph)
     scaled = committed_artifacts.scaler.transform(rows).astype(np.float32)
     original = onnxruntime.InferenceSession(committed_artifacts.model)
     label, score = original.run(None, {original.get_inputs()[0].name: scaled})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -87,10 +88,8 @@ def test_damaged_scalers_are_read_or_refused_and_nothing_else(data: st.DataObjec
     )
 )
 def test_random_operations_are_read_or_refused_and_nothing_else(content: bytes) -> None:
-    try:
+    with suppress(BadArtifact):
         load(content, NAMES)
-    except BadArtifact as error:
-        assert str(error).startswith(("it ", "the pickle "))
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=QUIET)
@@ -100,8 +99,7 @@ def test_damaged_models_are_compiled_or_refused_and_nothing_else(data: st.DataOb
     content = data.draw(damaged(contents) | rearranged(contents))
     try:
         compiled = compile_pair(pair(content))
-    except BadArtifact as error:
-        assert str(error)
+    except BadArtifact:
         return
     rain, _ = Classifier(compiled.model)(OLD_SCALER.mean[None])
     assert rain.shape == (1,)

@@ -46,13 +46,17 @@ def pickled(thing: object, folder: Path, protocol: int = 4) -> Path:
     return path
 
 
+def written(thing: object, path: Path, protocol: int) -> None:
+    path.write_bytes(pickle.dumps(thing, protocol=protocol))
+
+
 def through(opened: Callable[..., Any], thing: object, path: Path) -> None:
     with opened(path, "wb") as file:
         pickle.dump(thing, file)
 
 
 FORMS: dict[str, Callable[[object, Path], object]] = {
-    **{f"protocol {n}": lambda s, p, n=n: p.write_bytes(pickle.dumps(s, protocol=n)) for n in range(6)},
+    **{f"protocol {n}": partial(written, protocol=n) for n in range(6)},
     **{f"joblib, protocol {n}": partial(joblib.dump, protocol=n) for n in range(2, 6)},
     **{
         f"joblib {kind}": partial(joblib.dump, compress=(kind, 5))
@@ -100,7 +104,7 @@ def test_a_scaler_that_only_centres_or_only_scales_is_read(tmp_path: Path) -> No
 
 def test_the_mean_of_a_scaler_that_only_scales_is_looked_at_all_the_same(tmp_path: Path) -> None:
     percent = fitted(ROWS * [1, 100, 1, 1, 1, 1, 1], with_mean=False)
-    with pytest.raises(BadArtifact, match="humidity's mean is .* is it in percent"):
+    with pytest.raises(BadArtifact, match=r"humidity's mean is .* is it in percent"):
         read_scaler(pickled(percent, tmp_path))
 
 
@@ -266,7 +270,7 @@ def test_what_would_decompress_to_more_is_refused(compress: Callable[[bytes], by
 
 def test_lz4_is_refused_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "scaler").write_bytes(b"\x04\x22\x4d\x18" + bytes(40))
-    with pytest.raises(BadArtifact, match="compressed with LZ4.*dump it with compress=3"):
+    with pytest.raises(BadArtifact, match=r"compressed with LZ4.*dump it with compress=3"):
         read_scaler(tmp_path / "scaler")
 
 

@@ -11,7 +11,6 @@ from weather.importing.errors import BadArtifact
 from weather.importing.original import TIE, Original
 from weather.importing.outputs import Outputs
 
-
 COMPANY = 1e-4
 """How far the scores of a row may differ with the rows beside it: ONNX Runtime sums a single row in
 another order (1.5e-5 seen, of a linear support-vector machine).
