@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +17,11 @@ import pytest
 from loadtest.serving import PROJECT
 from tests import old_system
 from tests.conftest import EXAMPLE, run_cli
-from tests.importing.foreign import write_reference
-from tests.processes import started
+from tests.processes import lives, started
 from tests.waiting import PATIENCE, until
 from weather.commands.output import EXIT_CODES
 from weather.contract.manifest import Manifest
+from weather.contract.version import VERSION
 
 
 def files_of(folder: Path) -> tuple[str | Path, ...]:
@@ -195,8 +194,7 @@ def test_help_names_commands_and_exit_codes() -> None:
 
 
 def test_version_is_that_of_the_project() -> None:
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    assert run_cli("--version").stdout == f"train_import.py {project['version']}\n"
+    assert run_cli("--version").stdout == f"train_import.py {VERSION}\n"
 
 
 def test_ctrl_c_ends_training_and_its_workers_without_a_traceback(tmp_path: Path) -> None:
@@ -213,77 +211,17 @@ def test_ctrl_c_ends_training_and_its_workers_without_a_traceback(tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
-FIXTURES = PROJECT / "tests" / "importing" / "fixtures"
+def test_a_failing_test_leaves_no_training_behind(climate: Path, tmp_path: Path) -> None:
+    """joblib's processes would go on for minutes."""
+    command = (sys.executable, f"{PROJECT}/train_import.py", "train", "--data", climate, "--out", tmp_path)
+    family: list[psutil.Process] = []
 
+    def fail() -> None:
+        with started(*command, stderr=subprocess.DEVNULL) as process:
+            family.extend(until(psutil.Process(process.pid).children))
+            raise ZeroDivisionError
 
-def stored(home: Path) -> list[Path]:
-    return list((home / "models").glob("*/*"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["--model", FIXTURES / "logreg" / "model.onnx"], "give the scaler that"),
-        (["--scaler", FIXTURES / "logreg" / "scaler.pkl"], "give the model that belongs to the scaler"),
-        (["--scaler", "none"], "give the model"),
-    ],
-)
-def test_half_a_pair_is_not_completed_with_the_committed_one(
-    arguments: list[str | Path], complaint: str, tmp_path: Path
-) -> None:
-    done = run_cli("import", *arguments, home=tmp_path)
-    assert done.returncode == 1
-    assert complaint in done.stderr
-    assert not stored(tmp_path)
-
-
-def test_import_says_what_it_understood_in_words_and_as_json(tmp_path: Path) -> None:
-    folder = FIXTURES / "words_rain_logreg"
-    pair = ("--scaler", folder / "scaler.pkl", "--model", folder / "model.onnx")
-    done = run_cli("import", *pair, "--json", home=tmp_path)
-    assert done.returncode == 0, done.stderr
-    for line in (
-        "scaled by the scaler: in raw rows no field has an effect",
-        "label: output output_label; 'Rain' is rain, 'No_Rain' is not",
-        "probability: output probabilities, column 2 of 2",
-        "rows: 0 labels differ, scores by at most",
-    ):
-        assert line in done.stderr
-    understood = json.loads(done.stdout)["understood"]
-    assert understood["scaled_by"] == "scaler"
-    assert understood["label"] == {"output": "output_label", "rain": "Rain", "classes": ["No_Rain", "Rain"]}
-    assert understood["check"]["rows"] > 1000
-
-
-def test_import_takes_what_the_files_cannot_tell(tmp_path: Path) -> None:
-    for name, option, line in (
-        ("class_0_is_rain", ("--rain-label", "0"), "0 is rain, 1 is not"),
-        ("net_logit_told", ("--logit",), "sigmoid of a logit"),
-        ("told_raw", ("--input", "raw"), "so it was said with --input"),
-    ):
-        pair = ("--scaler", FIXTURES / name / "scaler.pkl", "--model", FIXTURES / name / "model.onnx")
-        done = run_cli("import", *pair, *option, home=tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert line in done.stderr
-
-
-def test_import_checks_a_users_own_answers_and_stores_nothing_that_differs(tmp_path: Path) -> None:
-    folder, rows = FIXTURES / "small_xgboost", np.load(FIXTURES / "rows.npy")
-    label, chance = np.load(folder / "label.npy"), np.load(folder / "prob.npy")
-    pair = ("--scaler", folder / "scaler.pkl", "--model", folder / "model.onnx")
-    reference = tmp_path / "mine.csv"
-    write_reference(reference, rows, label, chance + np.where(np.arange(len(chance)) == 5, 0.01, 0))
-    done = run_cli("import", *pair, "--check", reference, home=tmp_path)
-    assert done.returncode == 1
-    assert "line 7: the probability is" in done.stderr
-    assert not (tmp_path / "models").exists()
-    assert (
-        run_cli("import", *pair, "--check", reference, "--tolerance", "0.02", home=tmp_path).returncode == 0
-    )
-    write_reference(reference, rows, label, chance)
-    done = run_cli("import", *pair, "--check", reference, "--json", home=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "mine.csv, 100 rows: no label differs, probabilities by at most" in done.stderr
-    compared = json.loads(done.stdout)["compared"]
-    assert compared["rows"] == 100
-    assert compared["probability"] < 1e-5
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert family
+    assert not [process for process in family if lives(process)]

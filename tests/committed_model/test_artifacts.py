@@ -53,17 +53,17 @@ def test_the_old_apps_inference_lines_give_our_label(committed_manifest: Manifes
 
 
 def test_compiling_keeps_labels_and_probabilities(committed_artifacts: Artifacts) -> None:
-    assert committed_artifacts.manifest is not None
-    assert committed_artifacts.scaler is not None
-    graph = onnx.load_from_string(committed_artifacts.model)
-    rows = probe_rows(committed_artifacts.scaler, committed_artifacts.manifest, graph)
-    scaled = committed_artifacts.scaler.transform(rows).astype(np.float32)
+    scaler, manifest = committed_artifacts.scaler, committed_artifacts.manifest
+    assert scaler is not None
+    assert manifest is not None
+    rows = probe_rows(scaler, manifest, onnx.load_from_string(committed_artifacts.model))
+    scaled = scaler.transform(rows).astype(np.float32)
     original = onnxruntime.InferenceSession(committed_artifacts.model)
     label, score = original.run(None, {original.get_inputs()[0].name: scaled})
     rain, probability = Classifier(compile_pair(committed_artifacts).model)(rows)
     assert probability is not None
     np.testing.assert_allclose(probability, score[:, 1], atol=1e-3)
-    clear = np.abs(score[:, 1] - committed_artifacts.manifest.threshold) > 1e-3
+    clear = np.abs(score[:, 1] - manifest.threshold) > 1e-3
     assert (rain == (label > 0.5))[clear].all()
 
 
