@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from _bentoml_impl.server.app import ServiceAppFactory
-from bentoml._internal.marshal.dispatcher import Optimizer
+from bentoml._internal.marshal.dispatcher import CorkDispatcher
 from starlette.middleware import Middleware
 
 import service
 from benchmarks.peers.model import ARTIFACTS
 from weather.contract.names import MODEL_FILE, SCALER_FILE
+from weather.http.problems import Problem
 from weather.importing import variants
 from weather.importing.artifacts import read
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
-from weather.serving import queue
+from weather.serving import app
 from weather.serving.app import AppFactory
-from weather.serving.single import Observation, SingleForecast
+from weather.serving.queue import BatchingQueue, Observe
 
 RainForecast = service.RainForecast
 WITHOUT = os.environ.get("WITHOUT", "")
@@ -34,20 +35,36 @@ def keep(*names: str) -> None:
     AppFactory.replace = replace_others  # type: ignore[method-assign]
 
 
-def bentoml_endpoint() -> None:
-    """Use BentoML's own endpoint code, with a batch of one as input and output."""
-    parse, write = Observation.from_http_request, SingleForecast.to_http_response
+class Dispatcher(BatchingQueue[Any, Any]):
+    """BentoML's dispatcher, behind the interface of our queue."""
 
-    async def parsed(request: Any, serde: Any) -> Any:
-        return [await parse(request, serde)]
+    def __init__(
+        self,
+        compute: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]],
+        max_batch_size: int,
+        max_latency: float,
+        queue_wait: Observe | None = None,
+        batch_size: Observe | None = None,
+    ) -> None:
+        super().__init__(compute, max_batch_size, max_latency, queue_wait, batch_size)
+        dispatcher = CorkDispatcher[Any, Any](
+            int(max_latency * 1000), max_batch_size, fallback=self.drop, get_batch_size=lambda _: 1
+        )
+        self.dispatch = dispatcher(self.computed)
 
-    async def written(obj: Any, serde: Any) -> Any:
-        return await write(obj[0], serde)
+    async def submit(self, row: Any) -> Any:
+        """The result of one row."""
+        return await self.dispatch(row)
 
-    Observation.from_http_request = parsed  # type: ignore[method-assign, assignment]
-    SingleForecast.to_http_response = written  # type: ignore[method-assign, assignment]
-    AppFactory.api_endpoint = ServiceAppFactory.api_endpoint  # type: ignore[method-assign]
-    AppFactory.create_instance = ServiceAppFactory.create_instance  # type: ignore[method-assign]
+    async def computed(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """The results, and the metric that BentoML has of a batch."""
+        if self.batch_size is not None:
+            self.batch_size(len(rows))
+        return await self.compute(rows)
+
+    def drop(self) -> Any:
+        """Called instead of a row's computation when the row has waited for too long."""
+        raise Problem(503)
 
 
 def original_graph(*_: object) -> Classifier:
@@ -65,10 +82,8 @@ match WITHOUT:
         keep("RunnerTrafficMetricsMiddleware")
     case "the deadline without a task":
         keep("TimeoutMiddleware")
-    case "the short way to the dispatcher":
-        bentoml_endpoint()
-    case "dispatching at once":
-        queue.NoWaitOptimizer = Optimizer  # type: ignore[misc]
+    case "the batching queue":
+        app.BatchingQueue = Dispatcher  # type: ignore[misc]
     case "the graph rewrite":
         service.load = original_graph  # type: ignore[assignment]
     case "switching the access log off":

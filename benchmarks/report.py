@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -17,6 +19,11 @@ from matplotlib import pyplot as plt
 
 Figures = Mapping[str, Mapping[str, float]]
 """For each server the figures that ``benchmarks.run.measure`` returns."""
+
+Rounds = Mapping[str, Sequence[Mapping[str, float]]]
+"""The same for each round."""
+
+CONFIDENCE = 0.95
 
 HEADER = (
     "server, one core",
@@ -41,18 +48,43 @@ def conditions(rounds: int, seconds: int) -> str:
     return (
         f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}; server on one core, `wrk -t1` on another; "
-        f"medians of {rounds} interleaved rounds of {seconds} s."
+        f"medians of {rounds} interleaved rounds of {seconds} s; in brackets the "
+        f"{CONFIDENCE:.0%} confidence interval of the ratio, from six rounds on."
     )
 
 
-def table(medians: Figures) -> str:
+def ratio(rounds: Rounds, name: str) -> str:
+    """Throughput relative to hand-tuned FastAPI's of the same round: median and confidence interval."""
+    base = rounds.get(TUNED, next(iter(rounds.values())))
+    ratios = [ours["rps"] / theirs["rps"] for ours, theirs in zip(rounds[name], base, strict=True)]
+    bounds = interval(ratios) if rounds[name] is not base else None
+    median = f"{statistics.median(ratios):.2f}"
+    return f"{median} ({bounds[0]:.2f}-{bounds[1]:.2f})" if bounds else median
+
+
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The narrowest interval of two values that has the median with ``CONFIDENCE``; None if there is none.
+
+    That of the sign test: each value is below the median with probability 1/2, so the number of values
+    below it is binomial, whatever the distribution. Six values are the fewest that suffice.
+    """
+    ordered, n = sorted(values), len(values)
+    outside, narrowest = 0.0, None
+    for rank in range(n // 2):
+        outside += 2 * math.comb(n, rank) / 2**n
+        if outside > 1 - CONFIDENCE:
+            break
+        narrowest = (ordered[rank], ordered[n - 1 - rank])
+    return narrowest
+
+
+def table(medians: Figures, rounds: Rounds) -> str:
     """A row per server, with its throughput relative to hand-tuned FastAPI's."""
-    base = medians.get(TUNED, next(iter(medians.values())))["rps"]
     rows = [
         [
             f"**{name}**" if name == OURS else name,
             f"{m['rps']:,.0f}",
-            f"{m['rps'] / base:.2f}",
+            ratio(rounds, name),
             f"{m['p50_32']:.2f} / {m['p99_32']:.2f}",
             f"{m['p50_1']:.2f} / {m['p99_1']:.2f}",
             f"{m['cpu_per_1000']:.3f}",

@@ -1,6 +1,7 @@
 """``make bench``: each server in turn on one core, loaded by wrk from another, in interleaved rounds.
 
-Read the ratios: each figure is the median of its rounds, on one machine, in one run.
+Read the ratios: each figure is the median of its rounds, on one machine, in one run. In brackets is the
+interval in which the median of the ratio lies with a confidence of 95 %.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -25,7 +27,17 @@ import psutil
 
 from benchmarks import kernels, report
 from benchmarks.peers.model import ARTIFACTS
-from benchmarks.servers import ABLATIONS, MLSERVER, OURS, PEERS, PROJECT, Server, environment_of
+from benchmarks.servers import (
+    ABLATIONS,
+    MLSERVER,
+    OURS,
+    PEERS,
+    PREVIOUS,
+    PROJECT,
+    Server,
+    environment_of,
+    folder_of,
+)
 from loadtest.serving import free_port, stop
 from loadtest.stations import observation
 from loadtest.tables import markdown_table, publish
@@ -42,7 +54,7 @@ RESULTS = PROJECT / "benchmarks" / "results"
 def main() -> int:
     """Print and write the tables and the picture."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=5, help="of load at 32 connections, per round")
     parser.add_argument("--only", default="", help="only servers whose name contains this")
     parser.add_argument("--publish", action="store_true", help="write the tables to README.md and docs/")
@@ -54,16 +66,22 @@ def main() -> int:
         print("make bench needs two cores, one for the server and one for the load")
         return 1
     servers = [server for server in [*PEERS, *ABLATIONS] if arguments.only in server.name]
+    if not in_history(PREVIOUS):
+        print(f"the previous release is left out: commit {PREVIOUS} is not in this copy's history")
+        servers = [server for server in servers if server.commit != PREVIOUS]
     if not MLSERVER.exists():
-        servers = [server for server in servers if server.bodies != "v2"]
+        servers = [server for server in servers if not server.is_mlserver]
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         prepare(home)
+        for server in servers:
+            if server.commit:
+                check_out(server, home)
         rounds = measure_all(servers, home, arguments.rounds, arguments.seconds)
         medians = medians_of(rounds)
         conditions = report.conditions(arguments.rounds, arguments.seconds)
-        parts = [conditions, report.table(medians)]
+        parts = [conditions, report.table(medians, rounds)]
         parts += [bulk(server, home, arguments.seconds) for server in servers if server.name == OURS]
     parts.append(kernels.table())
     text = "\n\n".join(parts)
@@ -74,7 +92,7 @@ def main() -> int:
         shutil.copy(RESULTS / "bench.svg", PROJECT / "docs" / "bench.svg")
         publish(PROJECT / "docs" / "performance.md", "make bench", text)
         peers = {server.name: medians[server.name] for server in PEERS if server.name in medians}
-        publish(PROJECT / "README.md", "make bench", f"{report.table(peers)}\n\n{conditions}")
+        publish(PROJECT / "README.md", "make bench", f"{report.table(peers, rounds)}\n\n{conditions}")
     print(text)
     return 0
 
@@ -109,7 +127,7 @@ def prepare(home: Path) -> None:
     records = [observation() for _ in range(1000)]
     (home / "flat").write_text("\n".join(map(json.dumps, records)))
     inputs = (
-        {"name": "rows", "shape": [1, 7], "datatype": "FP32", "data": list(record.values())}
+        {"name": "observations", "shape": [1, len(record)], "datatype": "FP32", "data": list(record.values())}
         for record in records
     )
     (home / "v2").write_text("\n".join(json.dumps({"inputs": [one]}) for one in inputs))
@@ -119,15 +137,34 @@ def prepare(home: Path) -> None:
     (home / "bulk.csv").write_text("\n".join("\\n".join(lines) for lines in tables))
 
 
+def in_history(commit: str) -> bool:
+    """Whether git has a commit of this project; an archive or a shallow clone lacks it."""
+    if shutil.which("git") is None:
+        return False
+    command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, check=False).returncode == 0
+
+
+def check_out(server: Server, home: Path) -> None:
+    """Have a copy of the server's commit in ``home``, and import its models with its own code."""
+    folder = folder_of(server, home)
+    environment = environment_of(server, home, 0)
+    # A clone that shares the objects: `git worktree` would leave an entry here when a run is killed.
+    subprocess.run(["git", "clone", "--quiet", "--shared", "--no-checkout", PROJECT, folder], check=True)
+    subprocess.run(["git", "checkout", "--quiet", "--detach", server.commit], cwd=folder, check=True)
+    subprocess.run([sys.executable, "train_import.py", "import"], cwd=folder, env=environment, check=True)
+
+
 def measure(server: Server, home: Path, seconds: int) -> dict[str, float]:
     """Time to ready, load at 32 connections and at 1, CPU and memory of the whole process tree."""
     with running(server, home) as (url, process, start_seconds):
         bodies = home / server.bodies
-        load(url + server.path, bodies, 32, 2)
+        ask = partial(load_grpc, url) if server.grpc else partial(load, url + server.path)
+        ask(bodies, 32, 2)
         cpu = cpu_seconds(process)
-        busy = load(url + server.path, bodies, 32, seconds)
+        busy = ask(bodies, 32, seconds)
         cpu = cpu_seconds(process) - cpu
-        alone = load(url + server.path, bodies, 1, max(2, seconds // 2))
+        alone = ask(bodies, 1, max(2, seconds // 2))
         tree = [process, *process.children(recursive=True)]
         memory = sum(p.memory_info().rss for p in tree)
     return {
@@ -152,11 +189,11 @@ def running(server: Server, home: Path) -> Iterator[tuple[str, psutil.Process, f
     """
     port = free_port()
     environment = environment_of(server, home, port)
-    argument = str(home / "mlserver") if server.bodies == "v2" else str(port)
+    argument = str(home / "mlserver") if server.is_mlserver else str(port)
     started = time.monotonic()
     process = subprocess.Popen(
         ["taskset", "-c", SERVER_CORE, *server.command, argument],
-        cwd=PROJECT,
+        cwd=folder_of(server, home),
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -185,6 +222,23 @@ def load(url: str, bodies: Path, connections: int, seconds: int) -> dict[str, fl
         [*command, "-s", "benchmarks/load.lua", url],
         cwd=PROJECT,
         env={**os.environ, "BODIES": str(bodies), "CONTENT_TYPE": media_type},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def load_grpc(url: str, bodies: Path, connections: int, seconds: int) -> dict[str, float]:
+    """One run of ``grpc_load`` on the port after that of ``url``."""
+    host, _, port = url.partition("://")[2].rpartition(":")
+    address = f"{host}:{int(port) + 1}"
+    command = ["taskset", "-c", CLIENT_CORE, sys.executable, "-m", "benchmarks.grpc_load"]
+    done = subprocess.run(
+        [*command, address, str(connections), str(seconds)],
+        cwd=PROJECT,
+        env={**os.environ, "BODIES": str(bodies)},
         capture_output=True,
         text=True,
         check=True,

@@ -16,14 +16,25 @@ BENTOML = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1"]
 
 @dataclass(frozen=True)
 class Server:
-    """The port is appended to ``command``; ``bodies`` is "flat" or "v2" (MLServer's protocol)."""
+    """The port is appended to ``command``; ``bodies`` is "flat" or "v2" (the Open Inference Protocol).
+
+    With ``grpc`` the load goes to the next port by gRPC; readiness is asked by HTTP all the same.
+    ``commit`` is that of the project's history whose code is served, instead of this folder's.
+    """
 
     name: str
     command: list[str]
     ready: str
     path: str = "/predict"
     bodies: str = "flat"
+    commit: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    grpc: bool = False
+
+    @property
+    def is_mlserver(self) -> bool:
+        """Whether port and model are in files."""
+        return self.command[0] == str(MLSERVER)
 
 
 def uvicorn(name: str, module: str) -> Server:
@@ -36,12 +47,28 @@ def bento(name: str, what: str, **environment: str) -> Server:
     return Server(name, [*BENTOML, what, "--port"], "/readyz", environment=environment)
 
 
+def ours_v2(name: str, grpc: bool = False) -> Server:
+    """Our service, asked by the Open Inference Protocol."""
+    path = "/v2/models/rain_forecast/infer"
+    return Server(name, [*BENTOML, "service:RainForecast", "--port"], "/readyz", path, "v2", grpc=grpc)
+
+
 OURS = "this service"
+PREVIOUS = "1ae9d80"
+"""The commit of the previous release."""
 TUNED = "FastAPI, hand-tuned"
 
 PEERS = [
     Server("bare uvicorn, constant answer", [*UVICORN, "benchmarks.peers.bare:app", "--port"], "/"),
     bento(OURS, "service:RainForecast"),
+    ours_v2(f"{OURS}, V2 protocol"),
+    ours_v2(f"{OURS}, V2 protocol by gRPC", grpc=True),
+    Server(
+        "the previous release",
+        [*BENTOML, "service:RainForecast", "--port"],
+        "/readyz",
+        commit=PREVIOUS,
+    ),
     uvicorn(TUNED, "fastapi_tuned"),
     uvicorn("FastAPI with equal features", "fastapi_equal"),
     uvicorn("the old FastAPI app", "old_app"),
@@ -64,25 +91,38 @@ ABLATIONS = [
         "leaving out idle tracing",
         "the kept metric series",
         "the deadline without a task",
-        "the short way to the dispatcher",
-        "dispatching at once",
         "the graph rewrite",
         "switching the access log off",
     )
 ]
+ABLATIONS.append(
+    bento("… with BentoML's dispatcher", "benchmarks.ablations:RainForecast", WITHOUT="the batching queue")
+)
+
+
+def folder_of(server: Server, home: Path) -> Path:
+    """Where the server's code is."""
+    return home / server.commit if server.commit else PROJECT
+
+
+def store_of(server: Server, home: Path) -> Path:
+    """The server's BENTOML_HOME; another release may not read our models."""
+    return home / f"bentoml{server.commit}"
 
 
 def environment_of(server: Server, home: Path, port: int) -> dict[str, str]:
     """Environment variables of the server's process; MLServer reads port and model from files."""
     environment = {
         **os.environ,
-        "BENTOML_HOME": str(home / "bentoml"),
+        "BENTOML_HOME": str(store_of(server, home)),
         "BENTOML_DO_NOT_TRACK": "True",
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": str(folder_of(server, home)),
         "OMP_NUM_THREADS": "1",
         **server.environment,
     }
-    if server.bodies == "v2":
+    if server.grpc:
+        environment["WEATHER_GRPC_PORT"] = str(port + 1)
+    if server.is_mlserver:
         folder = home / "mlserver"
         folder.mkdir(exist_ok=True)
         runtime = PROJECT / "benchmarks" / "peers" / "mlserver" / "runtime.py"

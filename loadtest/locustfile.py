@@ -10,7 +10,7 @@ import json
 import random
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from loadtest.requests import committed_classifier
-from loadtest.stations import OBSERVATIONS, RAINY, observation
+from loadtest.stations import BURSTS, OBSERVATIONS, observation
 from loadtest.verdict import REJECTED, THRESHOLDS, read_thresholds, verdict
-from weather.contract.variables import FEATURES, LABELS, WeatherVariables
+from weather.contract.variables import EXAMPLE, FEATURES, LABELS, LIMITS, WeatherVariables
 from weather.model.classifier import Classifier
 
 CHECKED_SHARE = 1 / 20
@@ -31,12 +31,12 @@ CHECKED_SHARE = 1 / 20
 FRONT_SECONDS = 5
 BURST = 10
 JSON, CSV = "application/json", "text/csv"
-INVALID: tuple[dict[str, object], ...] = (
-    {"humidity": 83},  # a percentage
-    {"pressure_millibars": 0},  # a failed sensor
-    {"temp_c": "8.75"},
-    {"wind_speed_kmph": None},
-    {"station": 1},
+INVALID: tuple[Mapping[str, object], ...] = (
+    *({name: high + 82} for name, (_, high) in LIMITS.items()),  # humidity as a percentage, for instance
+    *({name: low - 860} for name, (low, _) in LIMITS.items()),  # a failed sensor's 0 mbar, for instance
+    {FEATURES[0]: str(EXAMPLE[FEATURES[0]])},
+    {FEATURES[-1]: None},
+    {"unknown_field": 1},
 )
 """Changes that make an observation invalid; the error must name the field."""
 
@@ -232,7 +232,7 @@ class Front(Client):
     def burst(self) -> None:
         """One request after another, without a pause."""
         for _ in range(BURST):
-            self.forecast("/predict", json.dumps(random.choice(RAINY)), JSON, "/predict")
+            self.forecast("/predict", json.dumps(random.choice(BURSTS)), JSON, "/predict")
 
 
 class Bulk(Client):

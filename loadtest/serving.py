@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import ssl
@@ -26,10 +27,15 @@ STOP_SECONDS = 60
 
 
 def free_port() -> int:
-    """A loopback port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nothing listened on a moment ago.
+
+    It is below those that Linux gives to outgoing connections, which could take it before the service.
+    """
+    while True:
+        port = random.randrange(16384, 32768)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,7 @@ def running(
     url = f"{'https' if trust else 'http'}://127.0.0.1:{port}"
     address = ("--host", "127.0.0.1", "--port", str(port))
     with tempfile.TemporaryDirectory() as home:
-        # A service empties the metrics folder in BENTOML_HOME when it starts, also under another's
-        # feet: each gets a home of its own, with the store's folders in it.
+        # What a service writes goes to a home of its own; the store's folders are linked into it.
         for folder in ("models", "bentos"):
             (Path(home) / folder).symlink_to(bentoml_home.resolve() / folder)
         process = subprocess.Popen(

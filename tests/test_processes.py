@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.processes import lives, started
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE
 
 FAMILY = """
 import subprocess, sys, time
@@ -45,9 +45,12 @@ def test_sigint_reaches_a_process_also_where_it_is_ignored_here() -> None:
     """As under ``make test &`` in a script."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with started(sys.executable, "-c", "import time; time.sleep(3600)") as process:
-            until(lambda: psutil.Process(process.pid).name().startswith("python"))
+        program = "import time; print('runs', flush=True); time.sleep(3600)"
+        pipe = subprocess.PIPE
+        with started(sys.executable, "-c", program, stdout=pipe, stderr=pipe) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "runs\n"
             process.send_signal(signal.SIGINT)
-            assert process.wait(PATIENCE) in (-signal.SIGINT, 1)
+            assert process.wait(PATIENCE) != 0
     finally:
         signal.signal(signal.SIGINT, before)

@@ -39,14 +39,6 @@ PACKAGES = (
     "from importlib.metadata import distributions as d; print(*(p.name + '==' + p.version for p in d()))"
 )
 
-KILL_THE_WORKER = """
-import os, signal
-for process in filter(str.isdigit, os.listdir("/proc")):
-    if b"\\0-m\\0_bentoml_impl.worker.service\\0" in open(f"/proc/{process}/cmdline", "rb").read():
-        os.kill(int(process), signal.SIGKILL)
-        print("killed", process)
-"""
-
 
 @pytest.fixture(scope="session")
 def engine() -> str:
@@ -98,19 +90,28 @@ def container(engine: str, image: str, report: list[str]) -> Iterator[Container]
     """A container for all that leaves it as it was."""
     with started(engine, image) as container:
         report.append(f"ready after {container.wait_until_ready():.1f} s")
+        httpx.post(f"{container.url}/predict", json=EXAMPLE)
+        report.append(f"{container.megabytes():.0f} MB of memory")
         yield container
 
 
 @pytest.fixture(scope="session", autouse=True)
 def killed(engine: str, image: str, report: list[str]) -> Iterator[tuple[Container, Future[float]]]:
-    """A container whose worker is killed, and the seconds until it is back; other tests run meanwhile."""
+    """A container whose process is killed, and the seconds until it is back; other tests run meanwhile."""
     with ThreadPoolExecutor(1) as pool, started(engine, image, "--restart=on-failure:3") as container:
         report.append(f"ready after {container.wait_until_ready():.1f} s")
         yield container, pool.submit(kill, container)
 
 
 def kill(container: Container) -> float:
-    assert container.run("python", "-c", KILL_THE_WORKER).stdout.startswith("killed")
+    """Kill its process 1 from the host's namespace.
+
+    From inside process 1 can't be killed, and after `docker kill` docker does not restart a container.
+    """
+    pid = container.state(".State.Pid")
+    outside = ("--rm", "--pid=host", "--network=none", "--entrypoint=python", IMAGE)
+    output(container.engine, "run", *outside, "-c", f"import os; os.kill({pid}, 9)")
+    until(lambda: container.state(".State.Pid") not in ("0", pid))
     return container.wait_until_ready()
 
 
@@ -137,6 +138,12 @@ def test_it_answers_as_the_unpackaged_service_does(container: Container, home: P
         "prediction": "Rain",
         "probability": pytest.approx(pair.probability(EXAMPLE), abs=1e-4),
     }
+
+
+def test_the_service_is_process_1_and_has_no_children(container: Container) -> None:
+    assert "weather.serving.single_process" in container.run("cat", "/proc/1/cmdline").stdout
+    parents = container.run("sh", "-c", "cat /proc/[0-9]*/status").stdout
+    assert not re.findall(r"^PPid:\s1$", parents, re.MULTILINE)
 
 
 def test_it_runs_without_root_and_cannot_change_itself(container: Container) -> None:
@@ -225,11 +232,11 @@ def test_after_sigterm_it_takes_its_time_and_ends_with_0(engine: str, image: str
         assert took >= LAME_DUCK_SECONDS
 
 
-def test_with_its_worker_killed_it_ends_and_is_started_again(
+def test_with_its_process_killed_it_ends_and_is_started_again(
     killed: tuple[Container, Future[float]], report: list[str]
 ) -> None:
     """The policy is on-failure: after an exit code of 0 nothing would follow."""
     container, back = killed
-    report.append(f"ready again {back.result():.1f} s after SIGKILL to the worker")
+    report.append(f"ready again {back.result():.1f} s after SIGKILL")
     assert container.state(".RestartCount") == "1"
     assert httpx.post(f"{container.url}/predict", json=EXAMPLE).status_code == 200

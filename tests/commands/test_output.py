@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,14 @@ def raising(error: BaseException) -> Callable[[], None]:
         raise error
 
     return command
+
+
+def test_sigterm_is_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:
+    """joblib ends its processes then, which otherwise went on computing for minutes."""
+    before = signal.getsignal(signal.SIGTERM)
+    assert output.run("x", lambda: os.kill(os.getpid(), signal.SIGTERM)) == 130
+    assert capsys.readouterr().err == "x: interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize(

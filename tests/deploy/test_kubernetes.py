@@ -498,9 +498,11 @@ def test_the_route_splits_between_the_tracks_by_weight() -> None:
     assert route["spec"].keys() == {"parentRefs", "hostnames", "rules"}
     assert [parent.keys() for parent in route["spec"]["parentRefs"]] == [{"name", "namespace"}]
     assert all(re.fullmatch(r"[a-z0-9.-]+", host) for host in route["spec"]["hostnames"])
-    (rule,) = route["spec"]["rules"]
-    assert rule.keys() == {"matches", "backendRefs"}
-    assert len(rule["matches"]) <= 8  # the most that each version of the API takes
+    rule, *others = route["spec"]["rules"]
+    assert [other["backendRefs"] for other in others] == [rule["backendRefs"]] * len(others)
+    for each in (rule, *others):
+        assert each.keys() == {"matches", "backendRefs"}
+        assert len(each["matches"]) <= 8  # the most that each version of the API takes
     weights = []
     for backend, overlay in zip(rule["backendRefs"], OVERLAYS, strict=True):
         assert backend.keys() == {"name", "port", "weight"}
@@ -515,7 +517,8 @@ def test_the_route_splits_between_the_tracks_by_weight() -> None:
 def test_the_route_lets_the_api_and_its_pages_out_but_neither_metrics_nor_probes(
     client: httpx.Client,
 ) -> None:
-    matches = [match["path"] for match in the("HTTPRoute", GATEWAY)["spec"]["rules"][0]["matches"]]
+    rules = the("HTTPRoute", GATEWAY)["spec"]["rules"]
+    matches = [match["path"] for rule in rules for match in rule["matches"]]
     assert all(match["type"] in {"Exact", "PathPrefix"} for match in matches)
 
     def routed(path: str) -> bool:
@@ -525,7 +528,8 @@ def test_the_route_lets_the_api_and_its_pages_out_but_neither_metrics_nor_probes
             for match in matches
         )
 
-    assert not [path for path in ("/metrics", "/livez", "/readyz", "/schema.json") if routed(path)]
+    probes = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready")
+    assert not [path for path in (*probes, "/metrics", "/schema.json") if routed(path)]
     assert [path for path in ENDPOINTS if not routed(path)] == []
     page = client.get("/docs").text
     parts = [f"/{part}" for part in re.findall(r'(?:src|href)="([^"]+)"', page)]

@@ -12,8 +12,8 @@ from tests.documents.runner import Document
 from tests.documents.test_links import documents
 
 
-def test_every_block_can_be_run(committed_url: str, committed_home: Path, tmp_path: Path) -> None:
-    Document(PROJECT / "CONTRIBUTING.md", tmp_path, committed_home, committed_url).run()
+def test_every_block_can_be_run(url: str, bentoml_home: Path, tmp_path: Path) -> None:
+    Document(PROJECT / "CONTRIBUTING.md", tmp_path, bentoml_home, url).run()
 
 
 def test_every_folder_in_the_table_exists() -> None:

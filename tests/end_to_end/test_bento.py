@@ -12,6 +12,8 @@ import yaml
 
 from loadtest.serving import PROJECT, served
 from loadtest.stations import observation
+from tests import old_system
+from tests.conftest import run_cli
 from tests.fixtures import pair
 
 
@@ -56,6 +58,11 @@ def test_an_exported_bento_has_both_models_and_gives_the_same_forecasts(
     bento = next((elsewhere / "bentos" / "rain_forecast").glob("*/bento.yaml")).parent
     assert packed(bento / "src") == included() | {"bentofile.yaml"}
     assert not list(bento.rglob("*.pkl"))
+
+    # A pair that comes into the store later is not the Bento's, though it is the latest.
+    scaler, model = old_system.write(tmp_path)
+    done = run_cli("import", "--scaler", scaler, "--model", model, home=elsewhere)
+    assert done.returncode == 0, done.stderr
 
     records = [observation() for _ in range(20)]
     with served(elsewhere, what=tag, cwd=tmp_path) as other:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -71,6 +72,21 @@ def test_a_forecast_is_that_of_http_and_counted_as_one(bentoml_home: Path) -> No
     assert 'adaptive_batch_size_count{method_name="predict"' in metrics
     forecasts = re.findall(r"rain_forecast_forecasts_total{.*} (\d+)", metrics)
     assert sum(map(int, forecasts)) == 2, "one by HTTP and one by gRPC"
+
+
+def test_a_model_that_failed_its_check_is_not_ready_in_either_protocol(
+    bentoml_home: Path, tmp_path: Path
+) -> None:
+    home = shutil.copytree(bentoml_home, tmp_path / "home")
+    next((home / "models" / "weather-classifier").glob("*/compiled.onnx")).unlink()
+    with listening(home, ready=False) as (service, address), grpc.insecure_channel(address) as channel:
+        request = health_pb2.HealthCheckRequest()
+        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=SECONDS, wait_for_ready=True)
+        assert answer.status == NOT_READY
+        with pytest.raises(grpc.RpcError) as refused:
+            infer(channel)
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert httpx.get(f"{service.url}/v2/health/ready").status_code == 503
 
 
 def test_tls_and_keys_are_those_of_http(

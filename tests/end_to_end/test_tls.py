@@ -10,6 +10,7 @@ import pytest
 
 from loadtest.serving import running
 from tests.conftest import EXAMPLE
+from weather.contract.variables import LABELS
 
 
 def test_the_service_speaks_only_tls(bentoml_home: Path, certificate: tuple[Path, Path]) -> None:
@@ -19,6 +20,6 @@ def test_the_service_speaks_only_tls(bentoml_home: Path, certificate: tuple[Path
     with running(bentoml_home, flags=flags, trust=trust) as service:
         with httpx.Client(base_url=service.url, verify=trust) as client:
             assert service.url.startswith("https://")
-            assert client.post("/predict", json=EXAMPLE).json()["prediction"] in ("Rain", "No_Rain")
+            assert client.post("/predict", json=EXAMPLE).json()["prediction"] in LABELS
         with pytest.raises(httpx.TransportError):
             httpx.get(service.url.replace("https", "http"))

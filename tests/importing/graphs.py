@@ -75,5 +75,8 @@ def stump(field: int, threshold: float, element: int = TensorProto.FLOAT) -> byt
         classlabels_int64s=[0, 1],
         post_transform="NONE",
     )
-    outputs = [("label", TensorProto.INT64, [None]), ("scores", TensorProto.FLOAT, [None, 2])]
+    outputs: list[tuple[str, int, list[Any]]] = [
+        ("label", TensorProto.INT64, [None]),
+        ("scores", TensorProto.FLOAT, [None, 2]),
+    ]
     return graph([node], outputs, element=element)

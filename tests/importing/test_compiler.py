@@ -129,8 +129,9 @@ def test_a_joined_graph_that_answers_otherwise_is_refused(monkeypatch: pytest.Mo
 
     def faulty(nodes: joining._Nodes, joint: joining.Joint) -> None:
         before(nodes, joint)
-        shifted = OLD_SCALER.mean * np.array([1, 1, 1, 1, 1, 1.01, 1])
-        nodes.constants["mean"].CopyFrom(onnx.numpy_helper.from_array(shifted, "mean"))
+        nodes.constants["mean"].CopyFrom(
+            onnx.numpy_helper.from_array(OLD_SCALER.mean + np.array([0, 0, 0, 0, 0, 2.0, 0]), "mean")
+        )
 
     monkeypatch.setattr(joining, "_before", faulty)
     with pytest.raises(BadArtifact, match="answers differently behind its scaler"):

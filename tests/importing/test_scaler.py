@@ -46,17 +46,17 @@ def pickled(thing: object, folder: Path, protocol: int = 4) -> Path:
     return path
 
 
-def written(thing: object, path: Path, protocol: int) -> None:
-    path.write_bytes(pickle.dumps(thing, protocol=protocol))
-
-
 def through(opened: Callable[..., Any], thing: object, path: Path) -> None:
     with opened(path, "wb") as file:
         pickle.dump(thing, file)
 
 
+def dump_pickle(protocol: int, thing: object, path: Path) -> None:
+    path.write_bytes(pickle.dumps(thing, protocol=protocol))
+
+
 FORMS: dict[str, Callable[[object, Path], object]] = {
-    **{f"protocol {n}": partial(written, protocol=n) for n in range(6)},
+    **{f"protocol {n}": partial(dump_pickle, n) for n in range(6)},
     **{f"joblib, protocol {n}": partial(joblib.dump, protocol=n) for n in range(2, 6)},
     **{
         f"joblib {kind}": partial(joblib.dump, compress=(kind, 5))

@@ -62,20 +62,21 @@ def test_importing_an_older_pair_again_makes_it_the_latest(tmp_path: Path) -> No
     ],
 )
 def test_importing_again_repairs_what_changed_or_vanished_in_the_store(
-    bentoml_home: Path, tmp_path: Path, file: str, damage: Callable[[Path], object]
+    bentoml_home: Path, pair_folder: Path, tmp_path: Path, file: str, damage: Callable[[Path], object]
 ) -> None:
+    ours = of((pair_folder / "model-scaler.pkl", pair_folder / "svc.onnx"))
     shutil.copytree(bentoml_home / "models", tmp_path / "models")
     folder = tmp_path / "models" / "weather-classifier" / latest(tmp_path)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     damage(folder / file)
-    done = run_cli("import", "--json", home=tmp_path)
+    done = run_cli("import", *ours, "--json", home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "written again" in done.stderr
     assert json.loads(done.stdout)["repaired"] is True
     for path, content in before.items():
         if path.name != "model.yaml":  # has the time of its creation
             assert path.read_bytes() == content
-    again = run_cli("import", home=tmp_path)
+    again = run_cli("import", *ours, home=tmp_path)
     assert "nothing added" in again.stderr
 
 

@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -55,12 +56,14 @@ Judge = Callable[..., tuple[int, str]]
 def judged(capfd: pytest.CaptureFixture[str]) -> Judge:
     """``load``: its exit code and the verdict, of a run in which something was answered.
 
-    On a busy machine Locust may need longer to begin than a run takes here.
+    On a busy machine Locust may need longer to begin than a run takes here; the next one takes twice as long.
     """
 
-    def run(*arguments: Any, **options: Any) -> tuple[int, str]:
+    def run(url: str, seconds: int, *arguments: Any, **options: Any) -> tuple[int, str]:
+        lengths = (seconds * 2**number for number in count())
+
         def answered() -> tuple[int, str] | None:
-            code = load(*arguments, **options)
+            code = load(url, next(lengths), *arguments, **options)
             verdict = capfd.readouterr().out
             figures = re.findall(
                 r"^(?:met|MISSED) +(?:rps|failed_share|rejected_share) +(\S+)", verdict, re.M
@@ -121,8 +124,9 @@ def test_answers_of_another_model_fail_unless_it_is_expected(
     judged: Judge, timeless: tuple[str, str]
 ) -> None:
     with answering(b'{"prediction": "Rain", "probability": 0.123456}') as address:
-        # One answer in twenty is compared, so a slow machine may need more than one run.
-        assert until(lambda: judged(address, 4, 20, *timeless)[0]) == 1
+        # One answer in twenty is compared, so a slow machine may need a longer run.
+        lengths = count(4, 4)
+        assert until(lambda: judged(address, next(lengths), 20, *timeless)[0]) == 1
         assert judged(address, 2, 5, "--model", "other", *timeless)[0] == 0
 
 

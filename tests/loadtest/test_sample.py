@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from loadtest.sample import draw
-from loadtest.stations import OBSERVATIONS, RAINY, SAMPLE, observation
+from loadtest.stations import BURSTS, OBSERVATIONS, SAMPLE, observation
 from weather.contract.variables import WeatherVariables
 
 
@@ -14,4 +14,4 @@ def test_every_observation_is_valid_and_some_are_rainy() -> None:
     for row in [*OBSERVATIONS, observation()]:
         WeatherVariables(**row)
     assert len(OBSERVATIONS) == 1000
-    assert 20 < len(RAINY) < 200
+    assert 20 < len(BURSTS) < 200

@@ -108,6 +108,15 @@ def test_an_unchanged_pair_is_loaded(home: Path) -> None:
     assert loaded(home).calibrated
 
 
+def test_a_pair_without_a_manifest_is_loaded(old_home: Path) -> None:
+    assert not loaded(old_home).calibrated
+
+
+def test_a_manifest_without_golden_rows_is_loaded(home: Path) -> None:
+    change_metadata(home, lambda metadata: metadata["manifest"].pop("golden"))
+    assert loaded(home).calibrated
+
+
 @pytest.mark.parametrize("name", [names.COMPILED_FILE, "svc.onnx", "manifest.json"])
 def test_a_changed_file_is_refused_by_name(home: Path, name: str) -> None:
     file = latest(home, names.CLASSIFIER) / name

@@ -8,14 +8,25 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from weather.contract.variables import EXAMPLE, FEATURES, LIMITS, MAX_ROWS
+from weather.contract.variables import EXAMPLE, FEATURES, LIMITS, MAX_ROWS, WeatherVariables
 from weather.http.problems import Problem
-from weather.open_inference.datatypes import DTYPES, as_float64, decimals
-from weather.open_inference.inputs import MATRIX, InputTensor, observations
+from weather.open_inference.datatypes import DTYPES, FEW, as_numbers, decimals, decimals_of_many
+from weather.open_inference.inputs import MATRIX, InputTensor
+from weather.open_inference.inputs import observations as read
 
 ROW = [float(EXAMPLE[name]) for name in FEATURES]
 WIDTH = len(FEATURES)
+
+
+def observations(tensors: list[InputTensor]) -> NDArray[np.float64]:
+    """What is read, as rows also if it is one."""
+    result = read(tensors)
+    if isinstance(result, WeatherVariables):
+        return np.array([[getattr(result, name) for name in FEATURES]])
+    assert len(result) != 1, "one row goes through the queue"
+    return result
 
 
 def named(rows: Any = 1, shape: Any = None, **data: Any) -> list[InputTensor]:
@@ -59,7 +70,9 @@ def test_nested_and_flat_data_are_the_same() -> None:
 def test_every_datatype_gives_the_numbers_that_were_sent(datatype: str) -> None:
     dtype = DTYPES[datatype]
     row = ROW if dtype.kind == "f" else [1.0, *[0.0] * (WIDTH - 2), 1.0]
-    tensors = named(**{name: np.array([value], dtype) for name, value in zip(FEATURES, row, strict=True)})
+    tensors = named(
+        **{name: as_numbers(np.array([value], dtype)) for name, value in zip(FEATURES, row, strict=True)}
+    )
     tensors = [InputTensor(tensor.name, datatype, [1, 1], tensor.data) for tensor in tensors]
     if dtype.kind != "f":  # a pressure fits only into the wider ones
         tensors[FEATURES.index("pressure_millibars")] = InputTensor(
@@ -77,28 +90,40 @@ def test_a_table_of_columns_of_several_datatypes() -> None:
     assert observations(tensors).tolist() == [ROW]
 
 
-@given(st.decimals(-1090, 1090, places=3, allow_nan=False).map(float))
-def test_fp32_is_read_as_the_decimal_that_it_stands_for(value: float) -> None:
-    assert decimals(np.array([value], np.float32)).tolist() == [value]
+@given(st.integers(-999_999, 999_999), st.integers(0, 9))
+def test_fp32_is_read_as_the_decimal_that_it_stands_for(digits: int, places: int) -> None:
+    value = float(f"{digits}e-{places}")
+    assert decimals([float(np.float32(value))]) == [value if abs(value) >= 1e-5 else np.float32(value)]
 
 
-@given(st.floats(width=32, allow_nan=False))
-def test_fp32_of_any_value_stays_within_its_rounding(value: float) -> None:
-    [read] = decimals(np.array([value], np.float32)).tolist()
-    assert np.float32(read) == np.float32(value)
+@given(st.lists(st.floats(width=32), min_size=1, max_size=20))
+def test_fp32_of_any_value_stays_within_its_rounding(values: list[float]) -> None:
+    fp32 = np.array(values, np.float32)
+    result = np.array(decimals(values))
+    assert np.array_equal(result.astype(np.float32), fp32, equal_nan=True)
+    assert np.array_equal(decimals_of_many(fp32), result, equal_nan=True), "few and many are read alike"
 
 
 def test_fp64_and_integers_are_read_as_they_are() -> None:
-    assert as_float64(np.array([0.1 + 0.2])).tolist() == [0.1 + 0.2]
-    assert as_float64(np.array([-3], np.int8)).tolist() == [-3.0]
+    for count in (1, FEW + 1):
+        assert list(as_numbers(np.array([0.1 + 0.2] * count))) == [0.1 + 0.2] * count
+        assert list(as_numbers(np.array([-3] * count, np.int8))) == [-3.0] * count
+
+
+@pytest.mark.parametrize("rows", [1, 2, 1000])
+def test_rows_are_read_alike_in_json_and_in_fp32(rows: int) -> None:
+    values = np.array([ROW] * rows, np.float32)
+    binary = matrix(as_numbers(values.ravel()), [rows, WIDTH], "FP32")
+    assert observations(binary).tolist() == [ROW] * rows
 
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_both_ends_of_a_range_are_accepted_in_fp32_and_the_next_number_is_refused(name: str) -> None:
     for limit, beyond in zip(LIMITS[name], (-np.inf, np.inf), strict=True):
         at = np.array([limit], np.float32)
-        assert observations(named(**{name: at}))[0, FEATURES.index(name)] == limit
-        [(loc, message)] = refused(named(**{name: np.nextafter(at, np.float32(beyond))}))
+        assert observations(named(**{name: as_numbers(at)}))[0, FEATURES.index(name)] == limit
+        next_one = as_numbers(np.nextafter(at, np.float32(beyond)))
+        [(loc, message)] = refused(named(**{name: next_one}))
         assert loc == ["inputs", FEATURES.index(name), "data", 0]
         assert message.startswith(f"{name} is out of range: give ")
 

@@ -22,7 +22,7 @@ from tests.conftest import EXAMPLE, OLD_KEY
 from tests.fixtures import pair
 from tests.pages.browser import CHROMIUM, browser
 from tests.waiting import PATIENCE
-from weather.contract.variables import FEATURES
+from weather.contract.variables import BINARY, FEATURES
 
 pytestmark = [
     pytest.mark.slow("drives a browser"),
@@ -102,9 +102,12 @@ def opened(page: Page) -> Page:
 
 
 def fill(page: Page, observation: dict[str, Any]) -> None:
-    for name in FEATURES[:-1]:
-        page.fill(f"#{name}", str(observation[name]))
-    page.locator("#current_weather_condition").set_checked(observation["current_weather_condition"] == 1)
+    for name in FEATURES:
+        field = page.locator(f"#field-{name}")
+        if name in BINARY:
+            field.set_checked(observation[name] == 1)
+        else:
+            field.fill(str(observation[name]))
     page.get_by_role("button", name="Forecast", exact=True).click()
 
 
@@ -130,8 +133,8 @@ def test_each_preset_fills_the_form_and_is_forecast(page: Page, url: str) -> Non
         expect(page.locator("#outcome")).to_contain_text("What happened then: it ")
         decisions.add(page.locator("#decision").text_content())
     assert decisions == {"Rain", "No rain"}
-    page.locator("#temp_c").press("ArrowUp")
-    page.locator("#temp_c").press("Enter")
+    page.locator("#field-temp_c").press("ArrowUp")
+    page.locator("#field-temp_c").press("Enter")
     expect(page.locator(".preset[aria-pressed=true]")).to_have_count(0)
     expect(page.locator("#outcome")).to_have_text("")
 
@@ -143,19 +146,21 @@ def test_the_apis_message_stands_at_the_field_it_is_about(page: Page, url: str) 
     detail = httpx.post(f"{url}/predict", json=wrong).json()["detail"]
     assert [fault["loc"] for fault in detail] == [["humidity"], ["pressure_millibars"]]
     for fault in detail:
-        field = page.locator(f"#{fault['loc'][0]}")
+        field = page.locator(f"#field-{fault['loc'][0]}")
         expect(field).to_have_attribute("aria-invalid", "true")
         expect(field).to_have_accessible_description(re.compile(re.escape(fault["msg"])))
-        expect(page.locator(f"#{fault['loc'][0]}-error")).to_have_text(f"{fault['msg']}.")
-    expect(page.locator("#humidity-error")).to_contain_text("not a percentage")
-    expect(page.locator("#humidity")).to_be_focused()
+        expect(page.locator(f"#field-{fault['loc'][0]}-error")).to_have_text(f"{fault['msg']}.")
+    expect(page.locator("#field-humidity-error")).to_contain_text("not a percentage")
+    expect(page.locator("#field-humidity")).to_be_focused()
     expect(page.locator("#problem")).to_have_text("2 fields need a correction.")
     expect(page.locator("#decision")).to_have_text("No forecast")
-    page.fill("#temp_c", "")
+    page.fill("#field-temp_c", "")
     fill(page, {**EXAMPLE, "temp_c": ""})
-    expect(page.locator("#temp_c-error")).to_contain_text("temp_c is missing")
+    expect(page.locator("#field-temp_c-error")).to_contain_text("temp_c is missing")
     fill(page, {**EXAMPLE, "temp_c": 50})
-    expect(page.locator("#temp_c")).to_have_accessible_description(re.compile("not seen in training"))
+    expect(page.locator("#field-temp_c")).to_have_accessible_description(
+        re.compile("not in the training data")
+    )
     fill(page, EXAMPLE)
     expect_forecast(page, plain(url, EXAMPLE))
     expect(page.locator("[aria-invalid]")).to_have_count(0)
@@ -167,7 +172,9 @@ def test_the_curve_is_one_bulk_request_and_its_table_has_the_answers(page: Page,
     fill(page, EXAMPLE)
     expect_forecast(page, plain(url, EXAMPLE))
     with page.expect_response("**/predict_batch") as asked:
-        page.get_by_role("combobox", name="How the chance changes with").select_option(label="pressure")
+        page.get_by_role("combobox", name="How the chance changes with").select_option(
+            label="pressure at sea level"
+        )
     observations = json.loads(asked.value.request.post_data or "")["observations"]
     varied = {"pressure_millibars": 0, "current_weather_condition": 0}
     assert all({**observation, **varied} == {**EXAMPLE, **varied} for observation in observations)
@@ -253,7 +260,7 @@ def test_axe_finds_no_serious_fault(page: Page, path: str) -> None:
         page.locator("#curve svg").wait_for()
         assert_accessible(page)
         fill(page, {**EXAMPLE, "humidity": 83})
-        page.locator("#humidity-error").wait_for()
+        page.locator("#field-humidity-error").wait_for()
         for details in page.locator("details").all():
             details.evaluate("details => details.open = true")
     assert_accessible(page)
@@ -289,7 +296,7 @@ def test_the_keyboard_is_enough(page: Page, url: str) -> None:
     tab_to(page.get_by_label("Air temperature °C"))
     page.keyboard.press("Control+a")
     page.keyboard.type("5.5")
-    tab_to(page.get_by_label("Wind from, slider"))
+    tab_to(page.get_by_label("Wind direction, slider"))
     page.keyboard.press("ArrowRight")
     tab_to(page.get_by_role("switch", name="It is raining now"))
     page.keyboard.press("Space")
@@ -305,11 +312,11 @@ def test_the_keyboard_is_enough(page: Page, url: str) -> None:
 
 def test_the_compass_takes_a_click(page: Page) -> None:
     opened(page)
-    box = page.locator("#compass").bounding_box()
+    box = page.locator(".compass").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
-    assert abs(int(page.locator("#wind_bearing_degree").input_value()) - 90) <= 1
-    expect(page.locator("#wind-words")).to_contain_text("east")
+    assert abs(int(page.locator("#field-wind_bearing_degree").input_value()) - 90) <= 1
+    expect(page.locator(".point")).to_contain_text("east")
 
 
 def test_nothing_is_wider_than_a_small_phone(page: Page) -> None:
@@ -322,21 +329,21 @@ def test_nothing_is_wider_than_a_small_phone(page: Page) -> None:
 
 def test_a_key_is_asked_for_and_a_model_without_probabilities_decides(page: Page, old_url: str) -> None:
     page.goto(old_url)
-    expect(page.locator("#key-error")).to_contain_text("This service wants an API key")
+    expect(page.locator("#key-error")).to_contain_text("This service requires an API key")
     page.fill("#key", "wrong")
     page.keyboard.press("Enter")
     expect(page.locator("#key")).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#key")).to_be_focused()
     page.fill("#key", OLD_KEY)
     page.keyboard.press("Enter")
-    expect(page.locator("#reason")).to_contain_text("it carries no calibrated probability")
+    expect(page.locator("#reason")).to_contain_text("it has no calibrated probability")
     expect(page.locator("#gauge")).to_be_hidden()
     observation = json.loads(page.locator(".preset").first.get_attribute("data-observation") or "")
     headers = {"X-API-Key": OLD_KEY}
     answer = httpx.post(f"{old_url}/predict", json=observation, headers=headers).json()
     assert answer["probability"] is None
     expect(page.locator("#decision")).to_have_text(answer["prediction"].replace("_", " ").capitalize())
-    expect(page.locator("#curve text").filter(has_text="Dry")).to_be_visible()
+    expect(page.locator("#curve text").filter(has_text="No rain")).to_be_visible()
     assert OLD_KEY not in page.locator("#curl").text_content()  # type: ignore[operator]
     done = subprocess.run(
         ["bash"],
@@ -348,7 +355,7 @@ def test_a_key_is_asked_for_and_a_model_without_probabilities_decides(page: Page
     )
     assert json.loads(done.stdout) == answer
     assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
-    expect(page.locator("h1")).to_have_text("Will it rain soon?")
+    expect(page.locator("h1")).to_have_text("Will it rain?")
 
 
 def test_a_busy_or_absent_service_is_said_in_a_sentence(page: Page) -> None:
@@ -363,9 +370,9 @@ def test_a_busy_or_absent_service_is_said_in_a_sentence(page: Page) -> None:
     button = page.get_by_role("button", name="Forecast", exact=True)
     page.route("**/predict", refuse)
     for status, sentence in (  # noqa: B007  refuse has it
-        (429, "The service has as much to do as it can. Try again in 1 second."),
+        (429, "The service is at capacity. Try again in 1 second."),
         (503, "The service can't forecast now: it drains. Try again in 1 second."),
-        (0, "There was no answer: the service can't be reached."),
+        (0, "The service can't be reached."),
     ):
         button.click()
         expect(page.locator("#problem")).to_have_text(sentence)

@@ -8,16 +8,14 @@ from html.parser import HTMLParser
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
-from weather.contract.variables import FEATURES, LIMITS, WeatherVariables
+from weather.contract.fields import EXAMPLES
+from weather.contract.variables import BINARY, FEATURES, LABELS, LIMITS, WeatherVariables
+from weather.pages.rendering import render
 from weather.pages.routes import FILES, PAGE_PATHS, STATIC
-from weather.training import observations
 
-INDEX = (STATIC / "index.html").read_text()
-DECIMALS = (1, 4, 1, 0, 2, 1, 0)
-"""To which a preset's values are rounded, in the order of FEATURES."""
+INDEX = render("index.html").decode()
 
 
 class Elements(HTMLParser):
@@ -40,7 +38,7 @@ PRESETS = [element for _, element in ELEMENTS if "data-observation" in element]
 def test_the_fields_have_the_ranges_of_the_contract() -> None:
     for name in FEATURES:
         fields = [field for field in INPUTS if name in (field.get("name"), field.get("data-for"))]
-        if name == "current_weather_condition":
+        if name in BINARY:
             assert [field["type"] for field in fields] == ["checkbox"]
             continue
         assert [field["type"] for field in fields] == ["number", "range"]
@@ -52,30 +50,28 @@ def test_the_fields_have_the_ranges_of_the_contract() -> None:
 
 def test_every_field_is_labelled_and_has_a_place_for_its_error() -> None:
     for name in FEATURES:
-        assert f'<label for="{name}">' in INDEX
         field = next(field for field in INPUTS if field.get("name") == name)
-        assert f"{name}-error" in field["aria-describedby"].split()
-        assert f'id="{name}-error"' in INDEX
+        assert f'<label for="{field["id"]}">' in INDEX
+        assert f"{field['id']}-error" in field["aria-describedby"].split()
+        assert f'id="{field["id"]}-error"' in INDEX
 
 
-def test_each_preset_is_a_row_of_the_training_data_and_what_came_of_it_is_true() -> None:
-    hours = observations.samples(observations.new_york_2013(), 4)
-    assert len(PRESETS) == 3
-    for preset in PRESETS:
-        (row,) = np.flatnonzero(
-            (hours.station == preset["data-station"]) & (hours.hour == np.datetime64(preset["data-hour"]))
-        )
-        rounded = [float(value.round(d)) for value, d in zip(hours.x[row], DECIMALS, strict=True)]
-        assert json.loads(preset["data-observation"]) == dict(zip(FEATURES, rounded, strict=True))
-        assert bool(int(preset["data-rained"])) == hours.y[row]
-
-
-def test_the_form_starts_with_the_preset_that_is_marked() -> None:
-    (marked,) = [json.loads(p["data-observation"]) for p in PRESETS if p["aria-pressed"] == "true"]
+def test_the_form_starts_with_the_first_example() -> None:
     values = {field["name"]: float(field["value"]) for field in INPUTS if field["type"] == "number"}
-    rain = [field for field in INPUTS if field["type"] == "checkbox" and "checked" in field]
-    assert {**values, "current_weather_condition": len(rain)} == marked
-    WeatherVariables(**marked)
+    switches = {field["name"]: float("checked" in field) for field in INPUTS if field["type"] == "checkbox"}
+    assert values | switches == EXAMPLES[0].observation
+
+
+def test_each_example_is_a_valid_preset_and_the_first_is_marked() -> None:
+    assert [json.loads(preset["data-observation"]) for preset in PRESETS] == [e.observation for e in EXAMPLES]
+    for example in EXAMPLES:
+        WeatherVariables(**example.observation)
+    assert [preset["aria-pressed"] for preset in PRESETS] == ["true", *["false"] * (len(EXAMPLES) - 1)]
+
+
+def test_each_class_word_is_in_the_page() -> None:
+    (form,) = [element for tag, element in ELEMENTS if tag == "form"]
+    assert (form["data-negative"], form["data-positive"]) == LABELS
 
 
 @pytest.mark.parametrize("path", ["/", "/model"])

@@ -14,7 +14,7 @@ from tests.conftest import EXAMPLE
 from weather.contract.manifest import Manifest
 from weather.contract.names import CARD_FILE
 from weather.contract.variables import FEATURES, LIMITS, UNITS
-from weather.pages.served_model import render
+from weather.pages.served_model import card_html
 
 PAGE = {"Accept": "text/html"}
 
@@ -93,7 +93,7 @@ def test_a_changed_card_is_not_shown_and_forecasts_continue(bentoml_home: Path, 
 
 
 def test_html_in_a_card_is_escaped_and_only_web_links_are_kept() -> None:
-    text = render(
+    text = card_html(
         "# Card\n<script>alert(1)</script>\n\n[a](javascript:alert) [b](file:///etc/passwd) "
         "[c](https://example.com) [d](data:text/html,x) ![e](https://example.com/e.svg) "
         '![f](f.svg) ![g](g.svg"onerror="x)\n\n| a |\n|---|\n| <b onclick=x> |\n',

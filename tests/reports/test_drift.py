@@ -58,7 +58,7 @@ def test_held_out_rows_have_not_drifted_and_the_report_counts_bad_lines(
     outcomes = tmp_path / "outcomes.csv"
     table = np.column_stack([held_out.x, held_out.y])
     np.savetxt(outcomes, table, delimiter=",", header=",".join((*FEATURES, "rain")), comments="", fmt="%.8g")
-    report = tmp_path / "report.md"
+    report = tmp_path / "not" / "there" / "report.md"
     done = run_cli(
         "drift", "--log", logs[0], bad, "--outcomes", outcomes, "--out", report, "--json", "--fail-on-drift"
     )
@@ -73,11 +73,13 @@ def test_held_out_rows_have_not_drifted_and_the_report_counts_bad_lines(
     assert "4 malformed" in text
     for picture in ("report-distributions.png", "report-reliability.png"):
         assert picture in text
-        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+        assert report.with_name(picture).read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_shifted_feature_is_the_one_that_is_named(logs: tuple[Path, Path]) -> None:
-    done = run_cli("drift", "--log", logs[1], "--json", "--fail-on-drift")
+def test_a_shifted_feature_is_the_one_that_is_named_and_without_out_stdout_has_the_result(
+    logs: tuple[Path, Path],
+) -> None:
+    done = run_cli("drift", "--log", logs[1], "--fail-on-drift")
     assert done.returncode == 3, done.stderr
     assert [name for name in json.loads(done.stdout)["drifted"] if name in FEATURES] == ["temp_c"]
 

@@ -64,8 +64,6 @@ def test_bentoml_is_the_pinned_version() -> None:
 
 def test_the_factory_has_the_overridden_methods() -> None:
     parameters = {
-        "api_endpoint": ["self", "name", "request"],
-        "api_endpoint_wrapper": ["self", "name", "request"],
         "create_instance": ["self", "app"],
     }
     for name, expected in parameters.items():
@@ -83,6 +81,7 @@ def test_the_app_has_our_middlewares_in_order_and_the_heap_is_frozen(bentoml_hom
         "Draining",
         "BodyLimits",
         "Admission",
+        "DirectEndpoints",
         "ContextMiddleware",
     ]
 

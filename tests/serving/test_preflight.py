@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from loadtest.serving import PROJECT, free_port
+from loadtest.serving import PROJECT, free_port, running
 from tests.serving.test_supervision import started
 from tests.waiting import PATIENCE
 from weather.serving.preflight import (
@@ -184,3 +184,10 @@ def test_what_is_legal_but_rarely_meant_is_a_warning() -> None:
     (no_effect,) = warnings("::1", keys=False, given=["--api-workers"])
     assert no_effect.startswith("--api-workers has no effect")
     assert "services.rain_forecast.workers" in no_effect
+
+
+def test_options_that_bentoml_ignores_are_in_the_log(bentoml_home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    with file.open("wb") as log, running(bentoml_home, flags=("--api-workers", "2"), log=log):
+        assert "--api-workers has no effect on this service" in file.read_text()
+        assert "--timeout has no effect" not in file.read_text()

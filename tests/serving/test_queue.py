@@ -1,112 +1,190 @@
-"""What ``weather/serving/queue.py`` relies on in BentoML's dispatcher, and the queue."""
+"""The batching queue: each caller gets the result of its own row, whatever happens to the others."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Sequence
 
 import pytest
-from bentoml._internal.marshal.dispatcher import CorkDispatcher, Optimizer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from weather.http.problems import Problem
-from weather.serving.queue import NoWaitOptimizer, Submit, batching_queue
-
-
-def dispatcher(max_batch_size: int = 8) -> CorkDispatcher[int, int]:
-    return CorkDispatcher(1000, max_batch_size, fallback=lambda: 0)
-
-
-def test_the_dispatcher_has_what_is_used() -> None:
-    used = dispatcher()
-    for name in ("optimizer", "get_batch_size", "_controller", "max_latency"):
-        assert hasattr(used, name)
-    assert list(inspect.signature(used.inbound_call).parameters) == ["data"]
-    source = inspect.getsource(CorkDispatcher.outbound_call)
-    assert "await self.callback(" in source
-    assert "self.optimizer.log_outbound(" in source
-
-
-def test_the_optimizer_estimates_durations_and_never_waits() -> None:
-    theirs, ours = Optimizer(1.0), NoWaitOptimizer(1.0)
-    for optimizer in (theirs, ours):
-        for n in range(1, 40):
-            optimizer.log_outbound(n, wait=0.004, duration=0.001 + 0.0001 * n)
-        optimizer.trigger_refresh()
-    assert theirs.wait > 0
-    assert ours.wait == 0
-    assert (ours.o_a, ours.o_b) == (theirs.o_a, theirs.o_b)
+from weather.serving.queue import BatchingQueue
+from weather.telemetry.metrics import count_refusal
 
 
 class Doubler:
-    """Doubles numbers; ``go`` lets its batches proceed."""
+    """Doubles numbers, in batches that wait for ``go``; one with a negative number fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_batch_size: int = 8, max_latency: float = 1000) -> None:
         self.go = asyncio.Event()
         self.batches: list[list[int]] = []
+        self.waits: list[float] = []
+        self.sizes: list[float] = []
+        self.queue = BatchingQueue(
+            self.double, max_batch_size, max_latency, self.waits.append, self.sizes.append
+        )
 
-    async def double(self, items: Sequence[int]) -> list[int]:
-        self.batches.append(list(items))
+    async def double(self, rows: Sequence[int]) -> list[int]:
+        self.batches.append(list(rows))
         await self.go.wait()
-        if -1 in items:
+        if min(rows) < 0:
             raise RuntimeError("a negative number")
-        return [2 * item for item in items]
+        return [2 * row for row in rows]
 
+    def submit(self, *rows: int) -> list[asyncio.Task[int]]:
+        return [asyncio.create_task(self.queue.submit(row)) for row in rows]
 
-def queue_of(doubler: Doubler, used: CorkDispatcher[int, int], sizes: list[float]) -> Submit:
-    return batching_queue(used, Doubler.double, doubler, None, sizes.append)
-
-
-def test_items_that_arrive_during_a_batch_form_the_next_one() -> None:
-    async def run() -> None:
-        doubler, sizes, used = Doubler(), list[float](), dispatcher(max_batch_size=4)
-        submit = queue_of(doubler, used, sizes)
-        first = asyncio.create_task(submit(1))
-        while not doubler.batches:
+    async def submitted(self, *rows: int) -> list[asyncio.Task[int]]:
+        """The rows' tasks, once the first batch is being computed."""
+        tasks = self.submit(*rows)
+        while not self.batches:
             await asyncio.sleep(0)
-        others = [asyncio.create_task(submit(number)) for number in (2, 3, 4, 5, 6)]
+        return tasks
+
+
+def test_rows_of_one_iteration_of_the_event_loop_form_one_batch() -> None:
+    async def run() -> None:
+        doubler = Doubler()
+        doubler.go.set()
+        assert await asyncio.gather(*doubler.submit(1, 2, 3)) == [2, 4, 6]
+        assert doubler.batches == [[1, 2, 3]]
+
+    asyncio.run(run())
+
+
+def test_rows_that_arrive_during_a_batch_form_the_next_ones_up_to_the_batch_size() -> None:
+    async def run() -> None:
+        doubler = Doubler(max_batch_size=4)
+        tasks = await doubler.submitted(1)
+        tasks += doubler.submit(2, 3, 4, 5, 6)
         await asyncio.sleep(0)
         doubler.go.set()
-        assert [await task for task in (first, *others)] == [2, 4, 6, 8, 10, 12]
-        assert sum(sizes) == 6
-        assert all(len(batch) <= 4 for batch in doubler.batches)
-        used.shutdown()
+        assert await asyncio.gather(*tasks) == [2, 4, 6, 8, 10, 12]
+        assert doubler.batches == [[1], [2, 3, 4, 5], [6]]
+        assert doubler.sizes == [1, 4, 1]
+        assert len(doubler.waits) == 3
+        assert min(doubler.waits) >= 0
 
     asyncio.run(run())
 
 
-def test_an_exception_reaches_the_request_and_the_queue_goes_on() -> None:
+def test_a_single_row_is_not_delayed() -> None:
+    """After a burst too: BentoML's dispatcher then waits for a larger batch."""
+
     async def run() -> None:
-        doubler, used = Doubler(), dispatcher()
-        submit = queue_of(doubler, used, [])
+        doubler = Doubler()
         doubler.go.set()
-        with pytest.raises(RuntimeError, match="negative"):
-            await submit(-1)
-        assert await submit(4) == 8
-        used.shutdown()
+        await asyncio.gather(*doubler.submit(*range(100)))
+        task = doubler.submit(7)[0]
+        iterations = 0
+        while not task.done():
+            await asyncio.sleep(0)
+            iterations += 1
+        assert iterations < 10
+        assert task.result() == 14
 
     asyncio.run(run())
 
 
-def test_an_item_that_the_dispatcher_drops_is_a_503_and_a_cancelled_request_stays_cancelled() -> None:
+def test_an_exception_reaches_the_batch_and_the_queue_goes_on() -> None:
     async def run() -> None:
-        doubler, used = Doubler(), dispatcher()
-        submit = queue_of(doubler, used, [])
-        busy = asyncio.create_task(submit(1))
-        while not doubler.batches:
-            await asyncio.sleep(0)
-        dropped, cancelled = asyncio.create_task(submit(2)), asyncio.create_task(submit(3))
-        while len(used._queue) < 2:
-            await asyncio.sleep(0)
-        used._queue[0].future.cancel()
+        doubler = Doubler()
+        doubler.go.set()
+        results = await asyncio.gather(*doubler.submit(-1, 2), return_exceptions=True)
+        assert [str(result) for result in results] == ["a negative number"] * 2
+        assert await doubler.queue.submit(4) == 8
+
+    asyncio.run(run())
+
+
+def test_a_wrong_number_of_results_is_an_error_for_all() -> None:
+    async def run() -> None:
+        async def drop_one(rows: Sequence[int]) -> Sequence[int]:
+            return rows[1:]
+
+        queue = BatchingQueue(drop_one, 8, 1000)
+        tasks = [asyncio.create_task(queue.submit(row)) for row in (1, 2)]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(result, ValueError) for result in results)
+
+    asyncio.run(run())
+
+
+def test_a_row_that_has_waited_for_too_long_is_a_503() -> None:
+    async def run() -> None:
+        doubler = Doubler(max_latency=0.05)
+        first = (await doubler.submitted(1))[0]
+        late = doubler.submit(2)[0]
+        await asyncio.sleep(0.06)
+        before = count_refusal.counts["queue"]
+        doubler.go.set()
         with pytest.raises(Problem) as caught:
-            await dropped
+            await late
         assert caught.value.status == 503
-        cancelled.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await cancelled
+        assert count_refusal.counts["queue"] == before + 1
+        assert await first == 2
+        assert doubler.batches == [[1]]
+
+    asyncio.run(run())
+
+
+def test_a_cancelled_request_leaves_its_batch_to_the_others() -> None:
+    async def run() -> None:
+        doubler = Doubler()
+        tasks = await doubler.submitted(1, 2)
+        tasks += doubler.submit(3, 4)
+        await asyncio.sleep(0)
+        tasks[0].cancel()  # being computed
+        tasks[2].cancel()  # still waiting
         doubler.go.set()
-        assert await busy == 2
-        used.shutdown()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(result, asyncio.CancelledError) for result in results] == [
+            True,
+            False,
+            True,
+            False,
+        ]
+        assert (results[1], results[3]) == (4, 8)
+        assert doubler.batches == [[1, 2], [4]]
+
+    asyncio.run(run())
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(-2, 50), st.booleans(), st.integers(0, 3)), min_size=1, max_size=40),
+    max_batch_size=st.integers(1, 9),
+)
+def test_every_caller_gets_its_own_result_an_exception_of_its_batch_or_its_cancellation(
+    steps: list[tuple[int, bool, int]], max_batch_size: int
+) -> None:
+    async def run() -> None:
+        batches: list[list[int]] = []
+
+        async def double(rows: Sequence[int]) -> list[int]:
+            batches.append(list(rows))
+            for _ in range(len(rows) % 3):
+                await asyncio.sleep(0)
+            if min(rows) < 0:
+                raise RuntimeError("a negative number")
+            return [2 * row for row in rows]
+
+        queue = BatchingQueue(double, max_batch_size, 1000)
+        tasks = []
+        for row, cancel, pause in steps:
+            tasks.append(asyncio.create_task(queue.submit(row)))
+            if cancel:
+                tasks[len(tasks) // 2].cancel()
+            for _ in range(pause):
+                await asyncio.sleep(0)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        for (row, _, _), result in zip(steps, results, strict=True):
+            if isinstance(result, RuntimeError):
+                assert any(row in batch and min(batch) < 0 for batch in batches)
+            else:
+                assert result == 2 * row or isinstance(result, asyncio.CancelledError)
+        assert all(len(batch) <= max_batch_size for batch in batches)
+        assert not queue.pending
 
     asyncio.run(run())

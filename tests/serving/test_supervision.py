@@ -105,14 +105,19 @@ def test_workers_end_when_the_supervisor_is_killed(bentoml_home: Path) -> None:
 
 @pytest.mark.parametrize("before", [(), ("nohup",)])
 def test_a_closed_terminal_ends_the_service_unless_nohup_says_otherwise(
-    bentoml_home: Path, before: Sequence[str]
+    bentoml_home: Path, tmp_path: Path, before: Sequence[str]
 ) -> None:
     terminal, other_end = pty.openpty()
-    with started(bentoml_home, "setsid", "--ctty", *before, stdin=other_end) as service:
+    output = tmp_path / "log"
+    with (
+        output.open("wb") as log,
+        started(bentoml_home, "setsid", "--ctty", *before, stdin=other_end, log=log) as service,
+    ):
         os.close(other_end)
         workers = service.workers()
         os.close(terminal)
         if before:
+            until(lambda: "The terminal was closed" in output.read_text())
             service.process.send_signal(signal.SIGHUP)  # the second one is no terminal's, and is obeyed
             until(lambda: service.workers().isdisjoint(workers) and service.ready())
         else:

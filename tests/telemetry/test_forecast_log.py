@@ -11,6 +11,7 @@ from loadtest.run import logging_to
 from loadtest.serving import PROJECT, served
 from loadtest.stations import OBSERVATIONS
 from tests.conftest import EXAMPLE
+from tests.fixtures.contract import NUMERIC
 from weather.contract.variables import FEATURES
 from weather.telemetry.forecast_log import FIELDS
 
@@ -23,11 +24,11 @@ def test_the_log_has_the_fields_of_the_schema_only(bentoml_home: Path, tmp_path:
     with served(bentoml_home, env=logging_to(tmp_path)) as url:
         headers = {"X-Request-ID": "who-asked", "User-Agent": "someone"}
         answer = httpx.post(f"{url}/predict", json=EXAMPLE, headers=headers).json()
-        exact = {**EXAMPLE, "pressure_millibars": 1016.123456789}
+        exact = {**EXAMPLE, NUMERIC[-1]: EXAMPLE[NUMERIC[-1]] + 0.123456789}
         httpx.post(f"{url}/predict", json=exact)
         bulk = httpx.post(f"{url}/predict_batch", json={"observations": OBSERVATIONS}).json()
     found = lines(tmp_path)
-    assert found.pop(1)["pressure_millibars"] == exact["pressure_millibars"], "as it was sent"
+    assert found.pop(1)[NUMERIC[-1]] == exact[NUMERIC[-1]], "as it was sent"
     assert len(found) == 1 + len(OBSERVATIONS)
     for line, record, forecast in zip(
         found, [EXAMPLE, *OBSERVATIONS], [answer, *bulk["forecasts"]], strict=True

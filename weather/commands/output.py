@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,7 +25,7 @@ EXIT_CODES = {
     BAD_INPUT: "bad input: a file, a value or a package; stderr has one sentence",
     USAGE: "bad usage of the command line",
     DRIFT: "drift, with --fail-on-drift",
-    INTERRUPTED: "interrupted (Ctrl-C)",
+    INTERRUPTED: "interrupted (Ctrl-C or SIGTERM)",
     CLOSED_PIPE: "the reader of stdout went away",
 }
 """130 and 141 are what shells report of programs that SIGINT and SIGPIPE ended."""
@@ -63,6 +64,8 @@ def run(name: str, command: Callable[[], int | None]) -> int:
     What a user can mend (a ValueError such as BadArtifact or BadData, a file or a package that
     isn't there) is one sentence; what only we can mend keeps its traceback.
     """
+    # SIGTERM as Ctrl-C, or the processes that a command has started would go on without it.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = command() or SUCCESS
         sys.stdout.flush()
@@ -80,3 +83,5 @@ def run(name: str, command: Callable[[], int | None]) -> int:
     except (ValueError, OSError) as error:
         say(f"{name}: {error}", "red")
         return BAD_INPUT
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from weather.contract.variables import FEATURES, LIMITS, UNITS
+from weather.contract.variables import FEATURES, VARIABLES
 
 EMPTY = "EOF while parsing a value at line 1 column 0"
 """What pydantic's JSON parser says of no bytes at all."""
@@ -24,11 +24,10 @@ class Fault:
 
 def accepted(name: str) -> str:
     """The values of a field, in words: "a number from 0 to 410 km/h"."""
-    low, high = LIMITS[name]
-    unit = "" if UNITS[name] == "1" else f" {UNITS[name]}"
-    if name == "humidity":
-        return "a fraction from 0 to 1, not a percentage (65 % is 0.65)"
-    return f"a number from {low:g} to {high:g}{unit}"
+    variable = VARIABLES[name]
+    unit = "" if variable.unit == "1" else f" {variable.unit}"
+    note = f", {variable.display.note}" if variable.display.note else ""
+    return f"{variable.display.noun} from {variable.low:g} to {variable.high:g}{unit}{note}"
 
 
 def json_fault(reason: str) -> Fault:

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from weather.contract.variables import ANSWER, EXAMPLE, FEATURES, MAX_ROWS, POSITIVE, Forecasts, Observations
+from weather.contract.fields import SUMMARY, TITLE
+from weather.contract.variables import ANSWER, EXAMPLE, MAX_ROWS, POSITIVE, Forecasts, Observations
 from weather.contract.version import VERSION
 from weather.http import openapi_inference
 from weather.http.limits import ENDPOINTS
@@ -52,8 +53,9 @@ MODEL: dict[str, Any] = {
     "text/html": {"schema": {"type": "string"}},
 }
 
-CSV_EXAMPLE = ",".join(FEATURES) + "\n8.75,0.83,14.3,250,15.8,1016.5,1\n"
-
+CSV_EXAMPLE, CSV_ANSWER = (
+    ",".join(record) + "\n" + ",".join(map(str, record.values())) + "\n" for record in (EXAMPLE, ANSWER)
+)
 
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -71,21 +73,21 @@ def document(keys: bool = False) -> dict[str, Any]:
     result: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
-            "title": "Rain forecast",
+            "title": TITLE,
             "version": VERSION,
-            "description": "Seven surface observations in, a forecast of rain out.",
+            "description": SUMMARY,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "./"}],  # relative to the document, so that a path prefix works
         "paths": {
             "/predict": _post(
-                "Forecast rain from one hour's observations",
+                "Forecast from one observation",
                 "predict",
                 json_content("WeatherVariables", EXAMPLE),
                 json_content("Forecast", ANSWER),
             ),
             "/predict_batch": _post(
-                f"Forecast rain from 1 to {MAX_ROWS:,} observations, in order",
+                f"Forecast from 1 to {MAX_ROWS:,} observations, in order",
                 "predict_batch",
                 {
                     **json_content("Observations", {"observations": [EXAMPLE]}),
@@ -96,7 +98,7 @@ def document(keys: bool = False) -> dict[str, Any]:
                 },
                 {
                     **json_content("Forecasts", {"forecasts": [ANSWER]}),
-                    **_csv("prediction,probability\nRain,0.83\n", "a header, then one line per observation"),
+                    **_csv(CSV_ANSWER, "a header, then one line per observation"),
                 },
             ),
             **{

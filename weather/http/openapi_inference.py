@@ -219,7 +219,7 @@ def infer(operation: str, missing: dict[str, Any]) -> dict[str, Any]:
     answer = {**json_content("InferenceResponse", RESPONSE_EXAMPLE), **BINARY}
     return {
         "post": {
-            "summary": f"Forecast rain from 1 to {MAX_ROWS:,} observations as tensors",
+            "summary": f"Forecast from 1 to {MAX_ROWS:,} observations as tensors",
             "operationId": operation,
             "tags": [TAG],
             "parameters": [LENGTH_HEADER],

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from weather.contract.faults import Fault
 from weather.contract.variables import FEATURES
 from weather.http.problems import bad_request
-from weather.open_inference.datatypes import DTYPES
+from weather.open_inference.datatypes import DTYPES, as_numbers
 from weather.open_inference.inputs import MATRIX, InputTensor
 from weather.open_inference.outputs import OutputTensor
 
@@ -49,15 +49,17 @@ def raw_row(body: bytes) -> InputTensor:
         accepted = " or ".join(f"{size} bytes as {datatype}" for size, datatype in sizes.items())
         message = f"a body without JSON must be one row of {', '.join(FEATURES)}: {accepted}"
         raise bad_request([Fault([], message, "binary_data")])
-    return InputTensor(MATRIX, datatype, [1, len(FEATURES)], np.frombuffer(body, DTYPES[datatype]))
+    return InputTensor(
+        MATRIX, datatype, [1, len(FEATURES)], as_numbers(np.frombuffer(body, DTYPES[datatype]))
+    )
 
 
-def elements(raw: bytes, datatype: str) -> NDArray[Any] | None:
+def elements(raw: bytes, datatype: str) -> list[float] | NDArray[Any] | None:
     """The numbers of a tensor, none if its datatype is unknown; None where the size does not fit."""
     dtype = DTYPES.get(datatype)
     if dtype is None:
-        return np.empty(0)
-    return np.frombuffer(raw, dtype) if len(raw) % dtype.itemsize == 0 else None
+        return []
+    return as_numbers(np.frombuffer(raw, dtype)) if len(raw) % dtype.itemsize == 0 else None
 
 
 def raw(tensor: OutputTensor) -> bytes:

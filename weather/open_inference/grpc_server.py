@@ -158,17 +158,22 @@ class GrpcServer:
         request_id = accept_or_create(dict(headers).get(HEADER, b"")).decode()
         current.set(request_id)
         trailing = [(HEADER.decode(), request_id)]
-        status, start = CANCELLED, perf_counter()
+        start = perf_counter()
+
+        def count(status: int) -> None:
+            self.count(f"/{SERVICE}/{name}", status, perf_counter() - start)
+
         try:
             answer = await self.respond(name, headers, messages)
-            status = 200
         except Problem as problem:
-            status = problem.status
-            for header, seconds in (RETRY_HEADERS.get(status, {}) if problem.retry else {}).items():
+            count(problem.status)
+            for header, seconds in (RETRY_HEADERS.get(problem.status, {}) if problem.retry else {}).items():
                 trailing += [(header.lower(), seconds), ("grpc-retry-pushback-ms", f"{seconds}000")]
-            await context.abort(CODES[status], problem.error, tuple(trailing))
-        finally:
-            self.count(f"/{SERVICE}/{name}", status, perf_counter() - start)
+            await context.abort(CODES[problem.status], problem.error, tuple(trailing))
+        except asyncio.CancelledError:
+            count(CANCELLED)
+            raise
+        count(200)
         context.set_trailing_metadata(tuple(trailing))
         return answer
 

@@ -14,7 +14,7 @@ from weather.contract.faults import Fault
 from weather.contract.version import VERSION
 from weather.http.problems import bad_request
 from weather.open_inference import binary, metadata
-from weather.open_inference.datatypes import DTYPES
+from weather.open_inference.datatypes import FEW, as_numbers, decimals
 from weather.open_inference.grpc_messages import CLASSES
 from weather.open_inference.inputs import InputTensor
 from weather.open_inference.model import InferenceModel
@@ -100,10 +100,11 @@ def inputs(request: Any) -> Iterator[InputTensor]:
 
 def typed(tensor: Any) -> Any:
     """The elements of a tensor's contents, in the field of its datatype."""
-    values = getattr(tensor.contents, CONTENTS.get(tensor.datatype, "bytes_contents"))
-    dtype = DTYPES.get(tensor.datatype)
-    # Integers stay a list, because those of a narrow type come in a wider field, and are checked.
-    return np.array(values, dtype) if dtype is not None and dtype.kind == "f" else list(values)
+    values = list(getattr(tensor.contents, CONTENTS.get(tensor.datatype, "bytes_contents")))
+    # Integers of a narrow type come in a wider field, so they are checked like those of JSON.
+    if tensor.datatype == "FP32":
+        return decimals(values) if len(values) <= FEW else as_numbers(np.array(values, np.float32))
+    return values
 
 
 def response(request: Any, model: InferenceModel, outputs: list[OutputTensor]) -> Any:

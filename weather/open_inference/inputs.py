@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from math import inf, isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from weather.contract.faults import Fault, faults
 from weather.contract.variables import FEATURES, LIMITS, MAX_ROWS, WeatherVariables
 from weather.http.limits import MAX_FAULTS
 from weather.http.problems import bad_request
-from weather.open_inference.datatypes import DTYPES, as_float64
+from weather.open_inference.datatypes import DTYPES
 
 MATRIX = "observations"
 """The tensor that holds all fields, a column each; alternatively each field has a tensor of its own."""
@@ -26,6 +27,8 @@ EXPECTED = (
     f"give a tensor for each of {', '.join(FEATURES)}, or one named {MATRIX} of shape [n, {len(FEATURES)}]"
 )
 
+COLUMNS = {name: [column] for column, name in enumerate(FEATURES)}
+MATRIX_COLUMNS = {MATRIX: list(range(len(FEATURES)))}
 
 Loc = list[str | int]
 """A path into the body of a request."""
@@ -35,7 +38,8 @@ Loc = list[str | int]
 class InputTensor:
     """One input of a request.
 
-    ``data`` is a list from JSON, flat or nested as ``shape`` says, or a flat array of numbers.
+    ``data`` is a list from JSON, flat or nested as ``shape`` says, or what ``datatypes.as_numbers`` makes
+    of binary data.
     """
 
     name: str
@@ -44,7 +48,7 @@ class InputTensor:
     data: list[Any] | NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Block:
     """A tensor whose form has been checked: its position, columns among FEATURES, rows, and flat elements."""
 
@@ -60,8 +64,8 @@ class Block:
         return ["inputs", self.index, "data", row, *end]
 
 
-def observations(tensors: Sequence[InputTensor]) -> NDArray[np.float64]:
-    """float64[n, 7] in the contract's units and order, all within the accepted ranges.
+def observations(tensors: Sequence[InputTensor]) -> WeatherVariables | NDArray[np.float64]:
+    """One observation, or several as float64[n, features] in the contract's order; all as it accepts them.
 
     Raises:
         Problem: 400, with every fault, up to MAX_FAULTS of them.
@@ -69,43 +73,33 @@ def observations(tensors: Sequence[InputTensor]) -> NDArray[np.float64]:
     blocks, found = arrange(tensors)
     if found:
         raise bad_request(found[:MAX_FAULTS])
+    if blocks[0].rows == 1:
+        try:
+            return observation(blocks, 0)
+        except ValidationError as error:
+            raise bad_request(list(value_faults(blocks, 0, error))) from None
     rows = np.empty((blocks[0].rows, len(FEATURES)))
     for block in blocks:
-        rows[:, block.columns] = numbers(block.elements).reshape(block.rows, len(block.columns))
+        rows[:, block.columns] = as_float64(block.elements).reshape(block.rows, len(block.columns))
     accepted = (rows >= LOW) & (rows <= HIGH)
     if accepted.all():
         return rows
     refused = np.flatnonzero(~accepted.all(axis=1)).tolist()
-    raise bad_request(list(islice(value_faults(blocks, rows, refused), MAX_FAULTS)))
+    raise bad_request(list(islice(faults_of_rows(blocks, refused), MAX_FAULTS)))
 
 
 def arrange(tensors: Sequence[InputTensor]) -> tuple[list[Block], list[Fault]]:
     """The tensors as blocks of columns, after names, datatypes, shapes and sizes have been checked."""
-    matrix = any(tensor.name == MATRIX for tensor in tensors)
-    columns = (
-        {MATRIX: list(range(len(FEATURES)))} if matrix else {name: [at] for at, name in enumerate(FEATURES)}
-    )
+    columns = MATRIX_COLUMNS if any(tensor.name == MATRIX for tensor in tensors) else COLUMNS
     blocks: list[Block] = []
     found: list[Fault] = []
     seen: set[str] = set()
     for index, tensor in enumerate(tensors):
-        place: Loc = ["inputs", index]
-        if tensor.name not in columns:
-            name = tensor.name[:64]
-            found.append(
-                Fault(
-                    [*place, "name"], f"{name} is not a tensor of this request: {EXPECTED}", "unknown_tensor"
-                )
-            )
-        elif tensor.name in seen:
-            found.append(Fault([*place, "name"], f"{tensor.name} is given twice", "repeated_tensor"))
+        result = arranged(index, tensor, columns, seen)
+        if isinstance(result, Block):
+            blocks.append(result)
         else:
-            seen.add(tensor.name)
-            block = arranged(index, tensor, columns[tensor.name])
-            if isinstance(block, Fault):
-                found.append(block)
-            else:
-                blocks.append(block)
+            found.append(result)
     missing = [name for name in columns if name not in seen]
     if len(missing) == len(columns):
         found.insert(0, Fault(["inputs"], f"no input tensor is known: {EXPECTED}", "missing"))
@@ -113,57 +107,58 @@ def arrange(tensors: Sequence[InputTensor]) -> tuple[list[Block], list[Fault]]:
         found += [
             Fault(["inputs"], f"the tensor {name} is missing: {EXPECTED}", "missing") for name in missing
         ]
-    if not found:
-        found += count_faults(blocks)
-    return blocks, found
+    return blocks, found or list(count_faults(blocks))
 
 
-def arranged(index: int, tensor: InputTensor, columns: list[int]) -> Block | Fault:
-    """One tensor as a block, or what is wrong with it."""
-    place: Loc = ["inputs", index]
-    name, width = tensor.name, len(columns)
+def arranged(index: int, tensor: InputTensor, columns: dict[str, list[int]], seen: set[str]) -> Block | Fault:
+    """One tensor as a block, or what is wrong with it; ``seen`` has the names of those before it."""
+    name, shape = tensor.name, tensor.shape
+
+    def fault(member: str, message: str, kind: str) -> Fault:
+        return Fault(["inputs", index, member], message, kind)
+
+    if name not in columns:
+        return fault("name", f"{name[:64]} is not a tensor of this request: {EXPECTED}", "unknown_tensor")
+    if name in seen:
+        return fault("name", f"{name} is given twice", "repeated_tensor")
+    seen.add(name)
     if tensor.datatype not in DTYPES:
-        return Fault(
-            [*place, "datatype"], f"the datatype of {name} must be one of {', '.join(DTYPES)}", "datatype"
-        )
-    rows = tensor.shape[0] if tensor.shape else 0
-    shapes = [[rows, width]] if name == MATRIX else [[rows, 1], [rows]]
-    if list(tensor.shape) not in shapes:
+        return fault("datatype", f"the datatype of {name} must be one of {', '.join(DTYPES)}", "datatype")
+    width = len(columns[name])
+    if not (len(shape) == 2 and shape[1] == width) and not (len(shape) == 1 and name != MATRIX):
         wanted = f"[n, {width}]" if name == MATRIX else "[n] or [n, 1]"
-        return Fault([*place, "shape"], f"{name} must have the shape {wanted}", "shape")
-    elements = flattened(tensor.data, tensor.shape)
+        return fault("shape", f"{name} must have the shape {wanted}", "shape")
+    elements = flattened(tensor.data, shape)
     if elements is None:
-        return Fault([*place, "data"], f"the data of {name} is nested, but not as its shape says", "shape")
-    if len(elements) != rows * width:
-        message = f"{name} has {len(elements):,} values where its shape says {rows * width:,}"
-        return Fault([*place, "data"], message, "shape")
-    if isinstance(elements, list) and not fits(elements, DTYPES[tensor.datatype]):
+        return fault("data", f"the data of {name} is nested, but not as its shape says", "shape")
+    if len(elements) != shape[0] * width:
+        message = f"{name} has {len(elements):,} values where its shape says {shape[0] * width:,}"
+        return fault("data", message, "shape")
+    if not fits(elements, DTYPES[tensor.datatype]):
         message = f"{name} has values that are not of its datatype, {tensor.datatype}"
-        return Fault([*place, "data"], message, "datatype")
-    return Block(index, tensor, columns, rows, elements)
+        return fault("data", message, "datatype")
+    return Block(index, tensor, columns[name], shape[0], elements)
 
 
 def flattened(data: list[Any] | NDArray[Any], shape: Sequence[int]) -> list[Any] | NDArray[Any] | None:
     """The elements in row-major order; None if they are nested otherwise than a shape of two dimensions."""
-    if isinstance(data, np.ndarray) or not any(type(part) is list for part in data):
+    if not len(data) or type(data[0]) is not list:
         return data
-    if (
-        len(shape) == 2
-        and len(data) == shape[0]
-        and all(type(row) is list and len(row) == shape[1] for row in data)
-    ):
+    nested = len(shape) == 2 and len(data) == shape[0]
+    if nested and all(type(row) is list and len(row) == shape[1] for row in data):
         return list(chain.from_iterable(data))
     return None
 
 
-def fits(elements: list[Any], dtype: np.dtype[Any]) -> bool:
+def fits(elements: list[Any] | NDArray[Any], dtype: np.dtype[Any]) -> bool:
     """Whether those of JSON's numbers that are finite are in an integer type; elsewhere ranges decide."""
-    if dtype.kind == "f":
+    if dtype.kind == "f" or isinstance(elements, np.ndarray):
         return True
     limits = np.iinfo(dtype)
-    numeric = [value for value in elements if type(value) in (int, float) and abs(value) != np.inf]
     return all(
-        value == value // 1 and limits.min <= value <= limits.max for value in numeric if value == value
+        value == value // 1 and limits.min <= value <= limits.max
+        for value in elements
+        if type(value) is int or (type(value) is float and isfinite(value))
     )
 
 
@@ -181,43 +176,56 @@ def count_faults(blocks: Sequence[Block]) -> Iterator[Fault]:
         yield Fault(["inputs", first.index, "shape"], message, "list_length")
 
 
-def numbers(elements: list[Any] | NDArray[Any]) -> NDArray[np.float64]:
-    """The elements as float64; NaN for what is not a number."""
-    if isinstance(elements, np.ndarray):
-        return as_float64(elements)
-    if set(map(type, elements)) <= {int, float}:
+def as_float64(elements: list[Any] | NDArray[Any]) -> NDArray[np.float64]:
+    """The elements, with NaN for what is not a number."""
+    if isinstance(elements, np.ndarray) or set(map(type, elements)) <= {int, float}:
         try:
-            return np.array(elements, np.float64)
+            return np.asarray(elements, np.float64)
         except OverflowError:
             pass
     return np.array([number(element) for element in elements])
 
 
 def number(element: object) -> float:
-    """A JSON number as a float; NaN for anything else."""
+    """A number as a float, infinite if it is too large for one; NaN for anything else."""
     if type(element) is not int and type(element) is not float:
-        return np.nan
+        return nan
     try:
         return float(element)
     except OverflowError:
-        return np.inf
+        return inf
 
 
-def value_faults(
-    blocks: Sequence[Block], rows: NDArray[np.float64], refused: Sequence[int]
-) -> Iterator[Fault]:
-    """The faults of the refused rows, in the contract's words."""
-    for row in refused:
-        record: dict[str, Any] = {}
-        loc: dict[str, Loc] = {}
-        for block in blocks:
-            for at, column in enumerate(block.columns):
-                element = block.elements[row * len(block.columns) + at]
-                known = isinstance(block.elements, np.ndarray) or type(element) in (int, float)
-                record[FEATURES[column]] = float(rows[row, column]) if known else element
-                loc[FEATURES[column]] = block.loc(row, at)
+def observation(blocks: Sequence[Block], row: int) -> WeatherVariables:
+    """One row.
+
+    Raises:
+        ValidationError: it breaks the contract.
+    """
+    record: dict[str, Any] = {}
+    for block in blocks:
+        width = len(block.columns)
+        elements = block.elements[row * width : (row + 1) * width]
+        if isinstance(elements, np.ndarray):
+            elements = elements.tolist()
+        for column, element in zip(block.columns, elements, strict=True):
+            # As float, because there are integers too large for one.
+            record[FEATURES[column]] = number(element) if type(element) is int else element
+    return WeatherVariables.model_validate(record)
+
+
+def value_faults(blocks: Sequence[Block], row: int, error: ValidationError) -> Iterator[Fault]:
+    """The faults of a row in the contract's words."""
+    locs = {
+        FEATURES[column]: block.loc(row, at) for block in blocks for at, column in enumerate(block.columns)
+    }
+    return (replace(fault, loc=locs[str(fault.loc[0])]) for fault in faults(error))
+
+
+def faults_of_rows(blocks: Sequence[Block], rows: Sequence[int]) -> Iterator[Fault]:
+    """The faults of rows that have some."""
+    for row in rows:
         try:
-            WeatherVariables.model_validate(record)
+            observation(blocks, row)
         except ValidationError as error:
-            for fault in faults(error):
-                yield replace(fault, loc=loc[str(fault.loc[0])])
+            yield from value_faults(blocks, row, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weather.contract.faults import accepted
-from weather.contract.variables import FEATURES, WeatherVariables
+from weather.contract.variables import FEATURES, VARIABLES
 from weather.open_inference.inputs import MATRIX
 from weather.open_inference.outputs import DATATYPES, names
 
@@ -39,4 +39,4 @@ def model(name: str, version: str, calibrated: bool) -> dict[str, Any]:
 
 def meaning(field: str) -> str:
     """A field's description, unit and accepted range."""
-    return f"{WeatherVariables.model_fields[field].description}: {accepted(field)}"
+    return f"{VARIABLES[field].description}: {accepted(field)}"

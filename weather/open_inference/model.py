@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from weather.contract.variables import FEATURES, Forecast, WeatherVariables
+from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.admission import InFlight
 from weather.http.limits import BULK, ENDPOINTS, SINGLE
 from weather.http.problems import Problem
@@ -71,11 +71,10 @@ class InferenceModel:
                 what the other endpoints raise.
         """
         wanted = chosen(requested, self.calibrated)
-        rows = observations(inputs)
-        if len(rows) == 1:
-            record = WeatherVariables.model_validate(dict(zip(FEATURES, rows[0].tolist(), strict=True)))
+        asked = observations(inputs)
+        if isinstance(asked, WeatherVariables):
             with self.in_flight.slot(SINGLE):
-                forecast = await self.single(record)
+                forecast = await self.single(asked)
             return tensors(Forecasts([forecast.prediction], [forecast.probability]), wanted)
         with self.in_flight.slot(BULK):
-            return tensors(await self.bulk(rows), wanted)
+            return tensors(await self.bulk(asked), wanted)

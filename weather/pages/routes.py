@@ -12,6 +12,7 @@ from starlette.routing import Route
 from weather.http.openapi import document
 from weather.http.problems import Problem
 from weather.pages.assets import Asset
+from weather.pages.rendering import render
 from weather.pages.served_model import ServedModel
 
 STATIC = Path(__file__).parent / "static"
@@ -25,12 +26,11 @@ DOCS_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 )
 
-INDEX = Asset.of(STATIC / "index.html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
-DOCS = Asset.of(STATIC / "docs.html", {"Content-Security-Policy": DOCS_POLICY})
+INDEX = Asset(render("index.html"), ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
+DOCS = Asset(render("docs.html"), ".html", {"Content-Security-Policy": DOCS_POLICY})
 FILES = {
     path.name: Asset.of(path, {"Content-Security-Policy": "default-src 'none'"})
     for path in sorted(STATIC.iterdir())
-    if path.suffix != ".html"
 }
 """The files that the pages load: a fixed set, each with its own route."""
 
@@ -41,7 +41,7 @@ async def welcome(request: Request) -> Response:
         return await INDEX.answer(request)
     return JSONResponse(
         {
-            "Hello": "Welcome to weather prediction service, POST seven observations to /predict",
+            "Hello": "Welcome to weather prediction service, POST an observation to /predict",
             "links": {  # relative to this address, so that they work behind a path prefix
                 "predict": "predict",
                 "docs": "docs",

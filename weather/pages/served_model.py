@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from weather.contract.names import CARD_FILE, CARD_FOLDER
-from weather.contract.variables import FEATURES, LIMITS, UNITS, WeatherVariables
+from weather.contract.variables import VARIABLES
 from weather.pages.assets import Asset
+from weather.pages.rendering import render
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; "
@@ -28,14 +28,6 @@ PAGE_POLICY = (
 )
 PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """An SVG opened by itself is a document; this policy allows it its own styles only."""
-
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 class ServedModel:
@@ -46,13 +38,14 @@ class ServedModel:
         card = _card(classifier, metadata.get("card", {}))
         known = facts(str(scaler.tag), classifier, loaded, sorted(card))
         markdown = card.pop(CARD_FILE, b"").decode()
-        page = TEMPLATES.get_template("model.html").render(
+        page = render(
+            "model.html",
             **known,
-            card_html=render(markdown, card) if markdown else "",
+            card_html=card_html(markdown, card) if markdown else "",
             card_changed=bool(metadata.get("card")) and not markdown,
         )
         self.facts = Asset(json.dumps(known, ensure_ascii=False).encode(), ".json", {"Vary": "Accept"})
-        self.page = Asset(page.encode(), ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
+        self.page = Asset(page, ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
         self.pictures = {
             name: Asset(data, Path(name).suffix, {"Content-Security-Policy": PICTURE_POLICY})
             for name, data in card.items()
@@ -77,14 +70,14 @@ def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[s
         "features": [
             {
                 "name": name,
-                "unit": UNITS[name],
-                "description": WeatherVariables.model_fields[name].description,
-                "accepted": dict(zip(("minimum", "maximum"), LIMITS[name], strict=True)),
+                "unit": variable.unit,
+                "description": variable.description,
+                "accepted": {"minimum": variable.low, "maximum": variable.high},
                 "training": {end: trained[name][end] for end in ("minimum", "maximum")}
                 if name in trained
                 else None,
             }
-            for name in FEATURES
+            for name, variable in VARIABLES.items()
         ],
         **{part: manifest.get(part) for part in ("data", "split", "hyperparameters", "metrics", "versions")},
         "sha256": {**manifest.get("sha256", {}), **metadata["sha256"]},
@@ -92,7 +85,7 @@ def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[s
     }
 
 
-def render(markdown: str, pictures: Collection[str]) -> str:
+def card_html(markdown: str, pictures: Collection[str]) -> str:
     """HTML of a model card, its headings one level lower.
 
     HTML in the Markdown is shown as text; only links to http and https and the card's own pictures

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from _bentoml_impl.server.app import ContextMiddleware, ServiceAppFactory
@@ -20,8 +21,6 @@ from bentoml._internal.context import server_context
 from bentoml._internal.resource import system_resources
 from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
 from bentoml._internal.server.http.traffic import MaxConcurrencyMiddleware, TimeoutMiddleware
-from bentoml._internal.server.http_app import log_exception
-from bentoml.exceptions import BentoMLException
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -31,22 +30,23 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.admission import Admission, InFlight
-from weather.http.api_keys import ApiKeys
 from weather.http.cors import Cors
 from weather.http.deadline import Deadline
 from weather.http.draining import Draining
-from weather.http.limits import MAX_IN_FLIGHT, SINGLE
+from weather.http.limits import BULK, MAX_IN_FLIGHT, SINGLE
 from weather.http.problems import Problem, http_problem, problem_response, unexpected_problem
 from weather.http.settings import read_settings
 from weather.http.startup import StartupGuard
 from weather.open_inference.model import InferenceModel
 from weather.open_inference.rest import MODEL_PATHS, Rest
 from weather.pages.routes import PAGE_PATHS
-from weather.serving import serve_command, supervision
+from weather.serving import bulk, serve_command, single, supervision
+from weather.serving.direct import DirectEndpoints
 from weather.serving.grpc import start_grpc
 from weather.serving.inference import inference_model
-from weather.serving.queue import Submit, batching_queue
+from weather.serving.queue import BatchingQueue
 from weather.serving.traffic import TrafficMetrics
 from weather.serving.workers import worker_missing
 from weather.telemetry import metric_files
@@ -64,7 +64,7 @@ class OptimizedService(Service[Any]):  # type: ignore[misc]
     def inject_config(self) -> None:
         """As in BentoML; in the supervisor of `bentoml serve` also what precedes the start."""
         super().inject_config()
-        serve_command.prepare(self, keys=any(kind is ApiKeys for kind, _ in self.middlewares))
+        serve_command.prepare(self)
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """As in BentoML, with our factory; called in the workers."""
@@ -126,7 +126,8 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
             return []
         if kind is ContextMiddleware:
             admission = Middleware(Admission, in_flight=self.in_flight, on_refusal=self.count_early_refusal)
-            return [admission, middleware]
+            answers = {SINGLE: self.answer_single, BULK: self.answer_bulk}
+            return [admission, Middleware(DirectEndpoints, answers=answers), middleware]
         if kind is Draining:
             options: dict[str, Any] = {**middleware.kwargs, "on_drain": self.start_draining}
             return [Middleware(Draining, **options)]
@@ -167,7 +168,7 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         """What ``/readyz`` says, without a request."""
         try:
             await self.readyz(None)
-        except HTTPException:
+        except (HTTPException, Problem):
             return False
         return not self.draining
 
@@ -183,10 +184,10 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         # uvicorn formats an access log line per request as long as its logger may have a reader.
         logging.getLogger("uvicorn.access").propagate = False
         await super().create_instance(app)
-        self.queues = {name: self.queue(name) for name in self.dispatchers}
-        bulk = self.service.apis["predict_batch"].func
+        self.queue = self.batching_queue()
+        predict_batch = self.service.apis["predict_batch"].func
         self.model = inference_model(
-            self._service_instance, self.queues["predict"], bulk, self.in_flight, self.is_ready
+            self._service_instance, self.queue.submit, predict_batch, self.in_flight, self.is_ready
         )
         settings = read_settings()
         if settings.grpc_port is not None:
@@ -200,8 +201,8 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
             await self.grpc.stop()
         await super().destroy_instance(app)
 
-    def queue(self, name: str) -> Submit:
-        """The queue of a batchable method, with its metrics."""
+    def batching_queue(self) -> BatchingQueue[WeatherVariables, Forecast]:
+        """The queue of single observations, with BentoML's metrics."""
         queue_wait = batch_size = None
         if self.enable_metrics:
             queue_wait = BufferedHistogram(families()["queue_wait_seconds"])
@@ -209,37 +210,26 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
                 self.adaptive_batch_size_hist.labels(
                     runner_name=self.service.name,
                     worker_index=server_context.worker_index,
-                    method_name=name,
+                    method_name="predict",
                     service_version=server_context.bento_version,
                     service_name=server_context.bento_name,
                 )
             )
-        method = self.service.apis[name].func
-        return batching_queue(self.dispatchers[name], method, self._service_instance, queue_wait, batch_size)
+        predict = self.service.apis["predict"]
+        # BentoML looks the method up through a descriptor that inspects its signature for each request.
+        compute = partial(predict.func, self._service_instance)
+        return BatchingQueue(
+            compute, predict.max_batch_size, predict.max_latency_ms / 1000, queue_wait, batch_size
+        )
 
-    async def api_endpoint_wrapper(self, name: str, request: Request) -> Response:
-        """The response of a POST path; exceptions become the service's error format."""
-        try:
-            return await self.api_endpoint(name, request)
-        except Problem as problem:
-            return problem.response()
-        except BentoMLException as error:
-            log_exception(request)
-            return Problem(error.error_code.value).response()
-        except Exception:
-            log_exception(request)
-            return Problem(500).response()
+    async def answer_single(self, body: bytes, _: str) -> bytes:
+        """``POST /predict``."""
+        return single.write(await self.queue.submit(single.parse(body)))
 
-    async def api_endpoint(self, name: str, request: Request) -> Response:
-        """For a batchable method: parse the body, wait for the batch, write the response."""
-        submit = self.queues.get(name)
-        if submit is None:
-            other: Response = await super().api_endpoint(name, request)
-            return other
-        method = self.service.apis[name]
-        item = await method.input_spec.from_http_request(request, None)
-        response: Response = await method.output_spec.to_http_response(await submit(item), None)
-        return response
+    async def answer_bulk(self, body: bytes, media_type: str) -> bytes:
+        """``POST /predict_batch``."""
+        observations = await bulk.parse(body, media_type)
+        return bulk.write(await self.service.apis["predict_batch"].func(self._service_instance, observations))
 
 
 def tracing() -> bool:

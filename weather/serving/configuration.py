@@ -11,8 +11,7 @@ MAX_BATCH_SIZE = 256
 """Rows in one batch; computing a full batch takes about 2 ms of CPU time."""
 
 MAX_LATENCY_MS = 1000
-"""Queueing time after which BentoML cancels a request with 503. Not lower: the dispatcher compares it
-with an estimate that starts high, and small values make it cancel healthy requests."""
+"""Queueing time after which a request is rejected with 503; a full batch before it takes some 2 ms."""
 
 
 def configuration(settings: Settings) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -77,6 +78,9 @@ async def start_grpc(
         shared_port=shared_port,
     )
     await server.start()
+    # RainForecast.freeze_heap ran before gRPC was imported.
+    gc.collect()
+    gc.freeze()
     return server
 
 

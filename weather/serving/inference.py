@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
-from bentoml.exceptions import BentoMLException
 from numpy.typing import NDArray
 
 from weather.contract.names import SERVICE
 from weather.contract.variables import LABELS, Forecast, WeatherVariables
 from weather.http.admission import InFlight
-from weather.http.problems import Problem
 from weather.open_inference.model import InferenceModel
 from weather.open_inference.outputs import Forecasts
 from weather.serving.bulk import JSON, Answers, Bulk
-from weather.serving.queue import Submit
-
-log = logging.getLogger("bentoml.weather")
 
 
 def inference_model(
     instance: Any,
-    single: Submit,
+    single: Callable[[WeatherVariables], Awaitable[Forecast]],
     bulk: Callable[[Any, Bulk], Awaitable[Answers]],
     in_flight: InFlight,
     ready: Callable[[], Awaitable[bool]],
@@ -33,14 +27,6 @@ def inference_model(
 
     ``single`` is the queue of its ``predict``, ``bulk`` its ``predict_batch`` as it was written.
     """
-
-    async def forecast_one(observation: WeatherVariables) -> Forecast:
-        try:
-            forecast: Forecast = await single(observation)
-        except BentoMLException as error:
-            log.exception("The queue refused a row")
-            raise Problem(error.error_code.value) from None
-        return forecast
 
     async def forecast_many(rows: NDArray[np.float64]) -> Forecasts:
         answers = await bulk(instance, Bulk(rows, JSON))
@@ -52,6 +38,6 @@ def inference_model(
         calibrated=instance.model.info.metadata["calibrated"],
         in_flight=in_flight,
         ready=ready,
-        single=forecast_one,
+        single=single,
         bulk=forecast_many,
     )

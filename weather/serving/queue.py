@@ -1,86 +1,113 @@
-"""BentoML's batching dispatcher, called directly and without waiting for larger batches."""
+"""Adaptive batching: single rows that arrive together are computed together."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
-
-from bentoml._internal.marshal.dispatcher import CorkDispatcher, Optimizer
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from weather.http.problems import Problem
 from weather.telemetry.metrics import count_refusal
 
-Submit = Callable[[Any], Coroutine[Any, Any, Any]]
-"""Puts one item into the queue and waits for its result."""
+Row = TypeVar("Row")
+Result = TypeVar("Result")
 
 Observe = Callable[[float], None]
 
 
-class NoWaitOptimizer(Optimizer):
-    """Lets the dispatcher send a batch as soon as the classifier is free.
+class Pending(NamedTuple):
+    """A row that waits for its batch."""
 
-    BentoML's optimizer delays requests for as long as earlier ones have waited, to get larger
-    batches; after a busy period a single client then waits milliseconds for a forecast that takes 50
-    microseconds. Batches still form, from the requests that arrive while one is computed.
+    row: Any
+    result: asyncio.Future[Any]
+    arrival: float
+
+
+class BatchingQueue(Generic[Row, Result]):
+    """Passes single rows to ``compute`` in batches of at most ``max_batch_size``.
+
+    A batch starts as soon as the one before it is done, with the rows that have arrived by then; no
+    row waits for a larger batch. A row that has waited for more than ``max_latency`` seconds is
+    rejected with 503. ``queue_wait`` gets the waiting time in seconds of the oldest row of each batch,
+    ``batch_size`` its number of rows.
+
+    BentoML's dispatcher does the same with a lock, a list of samples and a generator over the queue for
+    each batch; docs/decisions/ has the comparison.
     """
 
-    queue_wait: Observe | None = None
-    """Called once per batch with the queueing time of its oldest row, in seconds. BentoML reports 0 for
-    the first ten batches."""
+    def __init__(
+        self,
+        compute: Callable[[Sequence[Row]], Awaitable[Sequence[Result]]],
+        max_batch_size: int,
+        max_latency: float,
+        queue_wait: Observe | None = None,
+        batch_size: Observe | None = None,
+    ) -> None:
+        self.compute = compute
+        self.max_batch_size = max_batch_size
+        self.max_latency = max_latency
+        self.queue_wait = queue_wait
+        self.batch_size = batch_size
+        self.pending: deque[Pending] = deque()
+        self.running: asyncio.Task[None] | None = None
 
-    def log_outbound(self, n: int, wait: float, duration: float) -> None:
-        """Called by the dispatcher once per batch."""
-        if self.queue_wait is not None:
-            self.queue_wait(max(wait, 0.0))
-        super().log_outbound(n, wait, duration)
+    async def submit(self, row: Row) -> Result:
+        """The result of one row.
 
-    def trigger_refresh(self) -> None:
-        """Estimate the duration of batches as BentoML does, but never a delay."""
-        super().trigger_refresh()
-        self.wait = 0
+        Raises:
+            Problem: 503, if the row has waited for too long.
+            Exception: what ``compute`` raised for the batch of the row.
+        """
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[Result] = loop.create_future()
+        self.pending.append(Pending(row, result, perf_counter()))
+        if self.running is None:
+            # The task starts after all rows of this iteration of the event loop have been submitted.
+            self.running = loop.create_task(self.run())
+        return await result
 
-
-def batching_queue(
-    dispatcher: CorkDispatcher[Any, Any],
-    method: Callable[[Any, Sequence[Any]], Awaitable[Sequence[Any]]],
-    instance: object,
-    queue_wait: Observe | None,
-    batch_size: Observe | None,
-) -> Submit:
-    """A function that passes single rows through the dispatcher to ``method`` of ``instance``.
-
-    BentoML wraps the dispatcher again for each request and looks the method up through a descriptor
-    that inspects its signature (1.7 x). ``queue_wait`` and ``batch_size`` get one value per batch.
-    """
-    dispatcher.get_batch_size = _one_row
-    dispatcher.optimizer = NoWaitOptimizer(dispatcher.max_latency)
-    dispatcher.optimizer.queue_wait = queue_wait
-
-    async def compute(items: Sequence[Any]) -> Sequence[Any]:
-        if batch_size is not None:
-            batch_size(len(items))
-        return await method(instance, items)
-
-    dispatcher.callback = compute
-    controller = asyncio.get_running_loop().create_task(dispatcher.controller())
-    dispatcher._controller = controller  # type: ignore[assignment]
-
-    async def submit(item: Any) -> Any:
+    async def run(self) -> None:
+        """Compute batches until no row is pending."""
         try:
-            result = await dispatcher.inbound_call(item)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise  # the request itself was cancelled
-            count_refusal("queue")
-            raise Problem(503) from None  # the dispatcher dropped the item: it waited too long
-        if isinstance(result, Exception):
-            raise result
-        return result
+            while self.pending:
+                batch = self.next_batch()
+                if batch:
+                    await self.compute_batch(batch)
+        finally:
+            self.running = None
 
-    return submit
+    def next_batch(self) -> list[Pending]:
+        """The oldest rows that still have a client, without those that have waited for too long."""
+        batch: list[Pending] = []
+        now = perf_counter()
+        while self.pending and len(batch) < self.max_batch_size:
+            item = self.pending.popleft()
+            if item.result.done():  # the request was cancelled
+                continue
+            if now - item.arrival > self.max_latency:
+                count_refusal("queue")
+                item.result.set_exception(Problem(503))
+                continue
+            batch.append(item)
+        if batch:
+            if self.queue_wait is not None:
+                self.queue_wait(now - batch[0].arrival)
+            if self.batch_size is not None:
+                self.batch_size(len(batch))
+        return batch
 
-
-def _one_row(_: object) -> int:
-    return 1
+    async def compute_batch(self, batch: Sequence[Pending]) -> None:
+        """Give each row its own result, or all of them the exception."""
+        try:
+            results = await self.compute([item.row for item in batch])
+            pairs = list(zip(batch, results, strict=True))
+        except Exception as error:
+            for item in batch:
+                if not item.result.done():
+                    item.result.set_exception(error)
+            return
+        for item, result in pairs:
+            if not item.result.done():
+                item.result.set_result(result)

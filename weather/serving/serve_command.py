@@ -1,8 +1,8 @@
 """What the supervisor does of ours when `bentoml serve` runs: check, make the run folder, pin the models.
 
 BentoML calls ``Service.inject_config`` in `bentoml serve` before it touches anything: the folder of
-metrics is emptied, the models are resolved and the port is bound after that. What is private of
-BentoML here is looked at by ``tests/serving/test_serve_command.py``.
+metrics is emptied, the models are resolved and the port is bound after that. When an upgrade of BentoML
+changes what this relies on, ``tests/serving/test_preflight.py`` and ``test_supervision.py`` fail.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ from bentoml.exceptions import BentoMLException, NotFound
 from schema import Optional
 from yaml import YAMLError
 
+from weather.http.api_keys import ApiKeys
 from weather.http.settings import read_settings
 from weather.serving import grpc, preflight, run_folder, supervision
 
 log = logging.getLogger("bentoml.weather")
+
+SUPERVISOR = "serve"
+"""The command of BentoML that becomes the supervisor."""
 
 
 def no_tracking() -> None:
@@ -38,38 +42,23 @@ def no_tracking() -> None:
     usage_stats.do_not_track.cache_clear()
 
 
-def prepare(service: Service[Any], keys: bool) -> None:
+def prepare(service: Service[Any]) -> None:
     """In the supervisor of `bentoml serve`: check, and make ready what the workers share.
-
-    ``keys`` says whether API keys are wanted.
 
     Raises:
         Refusal: the service must not be started.
     """
     command = click.get_current_context(silent=True)
-    if command is None or command.command.name != "serve":
+    if command is None or command.command.name != SUPERVISOR:
         return
-    options = command.params
-    host = options["host"] or BentoMLContainer.http.host.get()
-    port = options["port"] or BentoMLContainer.http.port.get()
-    preflight.check_port(host, port)
-    preflight.check_tls(tls(options), working_folder(options))
-    settings = read_settings()
-    grpc.check(settings, (host, port), tls(options).password)
-    services = BentoMLContainer.config.services.get()
-    known = get_default_config(version=2)["services"]
-    preflight.check_configuration(services, known, service.name, SCHEMA.schema["services"][Optional(str)])
+    check_options(service.name, command.params, requires_keys(service))
     home = BentoMLContainer.bentoml_home.get()
-    # As strings: to look a tag up changes `latest` in it to what was found.
-    tags = [str(model.tag) for model in (service.bento.info.all_models if service.bento else service.models)]
+    tags = model_tags(service)
     models = preflight.check_models(resolved(tags), home)
-    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
-    warnings = preflight.warnings(host, keys, given)
-    if settings.grpc_port is not None:
-        warnings += preflight.warnings(str(settings.grpc_host), keys, given=())
-    for warning in dict.fromkeys(warnings):
-        log.warning(warning)
-    folder = run_folder.create(Path(home), models)
+    try:
+        folder = run_folder.create(Path(home), models)
+    except OSError as error:
+        raise preflight.Refusal(f"no folder for the service's metrics can be made: {error}") from None
     BentoMLContainer.prometheus_multiproc_dir.set(str(folder.metrics))
 
     def reload() -> None:
@@ -79,6 +68,64 @@ def prepare(service: Service[Any], keys: bool) -> None:
             log.error("The models stay as they are: %s", reason)
 
     supervision.supervise(reload)
+
+
+def check_single_process(service: Service[Any], options: dict[str, Any]) -> None:
+    """The checks before a start in one process; ``options`` are those of ``single_process``.
+
+    Raises:
+        Refusal: the service must not be started.
+    """
+    check_options(service.name, options, keys=requires_keys(service))
+    workers = BentoMLContainer.config.services.get()[service.name]["workers"] or 1
+    if workers != 1:
+        raise preflight.Refusal(
+            f"services.{service.name}.workers is {workers}, and this is one process: "
+            "run one container for each worker"
+        )
+    if BentoMLContainer.ssl.enabled.get() and not tls(options).certificate:
+        raise preflight.Refusal(
+            f"services.{service.name}.ssl.enabled is true, and there is no certificate: set --ssl-certfile"
+        )
+    preflight.check_models(resolved(model_tags(service)), BentoMLContainer.bentoml_home.get())
+
+
+def requires_keys(service: Service[Any]) -> bool:
+    """Whether the service requires API keys."""
+    return any(kind is ApiKeys for kind, _ in service.middlewares)
+
+
+def model_tags(service: Service[Any]) -> list[str]:
+    """The tags of the service's models, as strings: looking a tag up changes `latest` in it."""
+    return [str(model.tag) for model in (service.bento.info.all_models if service.bento else service.models)]
+
+
+def check_options(name: str, options: dict[str, Any], keys: bool) -> None:
+    """Check the options of the command and BentoML's configuration of the service ``name``.
+
+    Raises:
+        Refusal: see ``preflight``.
+    """
+    host = given(options["host"], BentoMLContainer.http.host.get())
+    port = given(options["port"], BentoMLContainer.http.port.get())
+    preflight.check_port(host, port)
+    preflight.check_tls(tls(options), working_folder(options))
+    settings = read_settings()
+    grpc.check(settings, (host, port), tls(options).password)
+    services = BentoMLContainer.config.services.get()
+    known = get_default_config(version=2)["services"]
+    preflight.check_configuration(services, known, name, SCHEMA.schema["services"][Optional(str)])
+    used = [f"--{option.replace('_', '-')}" for option, value in options.items() if value is not None]
+    warnings = preflight.warnings(host, keys, used)
+    if settings.grpc_port is not None:
+        warnings += preflight.warnings(str(settings.grpc_host), keys, given=())
+    for warning in dict.fromkeys(warnings):
+        log.warning(warning)
+
+
+def given(option: Any, default: Any) -> Any:
+    """An option of the command, or what it is without."""
+    return default if option is None else option
 
 
 def resolved(tags: Iterable[str]) -> dict[str, str | None]:
@@ -106,15 +153,15 @@ def tls(options: dict[str, Any]) -> preflight.Tls:
     """Options of the command, or of BentoML's configuration."""
     of = BentoMLContainer.ssl
     return preflight.Tls(
-        options["ssl_certfile"] or of.certfile.get(),
-        options["ssl_keyfile"] or of.keyfile.get(),
-        options["ssl_keyfile_password"] or of.keyfile_password.get(),
-        options["ssl_ca_certs"] or of.ca_certs.get(),
-        options["ssl_ciphers"] or of.ciphers.get(),
+        given(options["ssl_certfile"], of.certfile.get()),
+        given(options["ssl_keyfile"], of.keyfile.get()),
+        given(options["ssl_keyfile_password"], of.keyfile_password.get()),
+        given(options["ssl_ca_certs"], of.ca_certs.get()),
+        given(options["ssl_ciphers"], of.ciphers.get()),
     )
 
 
 def working_folder(options: dict[str, Any]) -> Path:
     """Where the workers run, as `bentoml serve` has it."""
     bento = Path(options["bento"]).expanduser()
-    return Path(options["working_dir"] or (bento if bento.is_dir() else "."))
+    return Path(options.get("working_dir") or (bento if bento.is_dir() else "."))

@@ -67,7 +67,9 @@ class Signals:
         if not closed:
             self.reload()
             self.circus[number](number, frame)
-        elif not self.ignores_hangup and not self.stopping:
+        elif self.ignores_hangup:
+            log.info("The terminal was closed; the service goes on, since it runs under nohup")
+        elif not self.stopping:
             self.stop(signal.SIGTERM, frame)
 
 

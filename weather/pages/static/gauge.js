@@ -2,7 +2,7 @@ import { percent } from "./words.js";
 
 const gauge = document.getElementById("gauge");
 
-// A share of 1, or null: an imported model may carry no probability.
+// ``probability`` is null if the imported model has none.
 export function showChance(probability, threshold) {
   gauge.hidden = probability === null;
   if (probability === null) return;

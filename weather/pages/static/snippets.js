@@ -1,4 +1,4 @@
-// The request of the form, for other clients. A key is named, never shown.
+// The request of the form for other clients. An API key is named, never shown.
 
 import { address } from "./api.js";
 
@@ -54,7 +54,7 @@ async function copy(source) {
     await navigator.clipboard.writeText(source.textContent);
     return true;
   } catch {
-    // plain HTTP on another host has no clipboard: select it for the user
+    // there is no clipboard with plain HTTP from another host: select the text instead
     getSelection().selectAllChildren(source);
     return false;
   }

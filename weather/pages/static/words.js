@@ -1,4 +1,4 @@
-// Numbers and directions in words.
+// Numbers, directions and class words for people.
 
 export const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.095 ? 1 : 0)}\u00a0%`;
 
@@ -13,3 +13,7 @@ const POINTS = [
 ];
 
 export const direction = (degrees) => POINTS[Math.round(degrees / 22.5) % 16];
+
+// A class word of the contract, which may have underscores: within a sentence, and at its beginning.
+export const lower = (label) => label.replaceAll("_", " ").toLowerCase();
+export const upper = (label) => lower(label).replace(/^./, (first) => first.toUpperCase());
