@@ -17,6 +17,7 @@ from onnx import TensorProto, compose, helper, numpy_helper
 
 from weather.contract.variables import FEATURES, LIMITS
 from weather.importing.artifacts import Artifacts, BadArtifact, Scaler, sha256
+from weather.importing.fusing import fused
 from weather.model.classifier import INPUT, PROBABILITY, RAIN, Classifier, session
 
 OPSET = 17
@@ -63,30 +64,31 @@ def compile_pair(artifacts: Artifacts) -> Compiled:
     for node in list(rewritten.graph.node):
         notes += _rewrite(rewritten.graph, node, artifacts.scaler)
     complaint = ""
-    for body in (rewritten, original):
+    for body, fuse in ((rewritten, True), (rewritten, False), (original, False)):
         # For the check the scores are an output even when they are no probabilities.
-        checked = Classifier(_joined(artifacts.scaler, body, scored=expected.score is not None))
+        checked = Classifier(_joined(artifacts.scaler, body, scored=expected.score is not None, fuse=fuse))
         difference = _difference(checked, probe, expected)
         if not difference:
-            if complaint:
+            if body is original:
                 notes = [f"WARNING: the original graph is served, not the rewritten one: {complaint}"]
-            graph = _joined(artifacts.scaler, body, scored=expected.calibrated)
+            graph = _joined(artifacts.scaler, body, scored=expected.calibrated, fuse=fuse)
             return Compiled(graph, expected.calibrated, notes)
         complaint = complaint or difference
     raise BadArtifact(f"the model can't be joined to its scaler: {complaint}")
 
 
 def probe_rows(artifacts: Artifacts) -> NDArray[np.float64]:
-    """float64[n, 7]: the rows of the self-check, from the training range and the contract's edges.
+    """float64[n, 7]: the rows of the self-check, from the training range and the contract's edges, and
+    from the training range without each value that may be missing.
 
     Without a manifest the training range is taken to be the scaler's mean +- 4 scales.
     """
     limits = np.array([LIMITS[name] for name in FEATURES])
     low = artifacts.scaler.mean - 4 * artifacts.scaler.scale
     high = artifacts.scaler.mean + 4 * artifacts.scaler.scale
-    if artifacts.manifest:
-        low = np.array([f.minimum for f in artifacts.manifest.features])
-        high = np.array([f.maximum for f in artifacts.manifest.features])
+    for feature in artifacts.manifest.features if artifacts.manifest else ():
+        low[FEATURES.index(feature.name)] = feature.minimum
+        high[FEATURES.index(feature.name)] = feature.maximum
     low, high = np.clip(low, *limits.T), np.clip(high, *limits.T)
     rng = np.random.default_rng(7)
     inside = rng.uniform(low, high, size=(512, len(FEATURES)))
@@ -94,7 +96,12 @@ def probe_rows(artifacts: Artifacts) -> NDArray[np.float64]:
     middle = np.clip(artifacts.scaler.mean, *limits.T)
     edges = np.repeat(middle[None], 2 * len(FEATURES), axis=0)
     edges[np.arange(len(edges)), np.arange(len(edges)) // 2] = limits.ravel()
-    return np.concatenate([inside, edges, limits.T])
+    rows = [inside, edges, limits.T]
+    for name in artifacts.manifest.optional if artifacts.manifest else ():
+        without = inside.copy()
+        without[:, FEATURES.index(name)] = np.nan
+        rows.append(without)
+    return np.concatenate(rows)
 
 
 @dataclass(frozen=True)
@@ -205,7 +212,7 @@ def _difference(classifier: Classifier, probe: NDArray[np.float64], expected: _A
     return f"{int(wrong.sum())} of {len(probe)} labels differ" if wrong.any() else ""
 
 
-def _joined(scaler: Scaler, body: onnx.ModelProto, scored: bool) -> bytes:
+def _joined(scaler: Scaler, body: onnx.ModelProto, scored: bool, fuse: bool) -> bytes:
     """The scaler before the classifier, and outputs of the shape that serving expects."""
     graph = body.graph
     label = graph.output[0].name
@@ -241,6 +248,7 @@ def _joined(scaler: Scaler, body: onnx.ModelProto, scored: bool) -> bytes:
         ir_version=body.ir_version,
         functions=body.functions,
     )
+    joined = fused(joined) if fuse else joined
     onnx.checker.check_model(joined)
     return bytes(joined.SerializeToString(deterministic=True))
 
