@@ -12,9 +12,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
+
+if TYPE_CHECKING:  # importing artifacts needs nothing of training
+    from weather.training.progress import Stage
 
 SUCCESS, BAD_INPUT, USAGE, DRIFT = range(4)
 INTERRUPTED = 130
@@ -29,9 +33,6 @@ EXIT_CODES = {
     CLOSED_PIPE: "the reader of stdout went away",
 }
 """130 and 141 are what shells report of programs that SIGINT and SIGPIPE ended."""
-
-Stage = Callable[[str, int], Callable[[], None]]
-"""Begins a stage of so many steps; what it returns is called after each step."""
 
 console = Console(stderr=True)
 

@@ -49,7 +49,7 @@ def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto
 
     From the training range (the manifest's, else the scaler's mean +- 4 standard deviations): uniform
     ones and ones as instruments give them; rows on the thresholds of the graph's trees; the means; the
-    edges and corners of the contract.
+    edges and corners of the contract; rows without each value that may be missing.
     """
     rng = np.random.default_rng(7)
     low, high = scaler.mean - 4 * scaler.scale, scaler.mean + 4 * scaler.scale
@@ -65,8 +65,13 @@ def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto
     edges = np.repeat(middle[None], 2 * len(FEATURES), axis=0)
     edges[np.arange(len(edges)), np.arange(len(edges)) // 2] = LIMIT.ravel()
     gridded = observations(scaler, GRIDDED, rng).clip(low, high)
+    incomplete = []
+    for name in manifest.optional if manifest else ():
+        without = inside.copy()
+        without[:, FEATURES.index(name)] = np.nan
+        incomplete.append(without)
     return np.concatenate(
-        [inside, gridded, *_on_thresholds(model, scaler, rng), middle[None], edges, LIMIT.T]
+        [inside, gridded, *_on_thresholds(model, scaler, rng), middle[None], edges, LIMIT.T, *incomplete]
     )
 
 
