@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # process: they share their services.
 PARALLEL ?= -n 4 --dist loadfile
 
-.PHONY: help serve key picture test test-all test-artifacts test-clients check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve key picture test test-all coverage test-artifacts test-clients check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +55,10 @@ picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
 test: $(VENV)/development ## run all tests but the slow ones, 2 minutes (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
-test-all: $(VENV)/development ## run every test, and say which lines of the program they reach
+test-all: $(VENV)/development ## run every test
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+coverage: $(VENV)/development ## run every test, and say which lines of the program they reach
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(PARALLEL) $(ARGS)
 	$(BIN)/coverage combine --quiet
