@@ -27,7 +27,7 @@ def inference_model(
     single: Submit,
     bulk: Callable[[Any, Bulk], Awaitable[Answers]],
     in_flight: InFlight,
-    ready: Callable[[], Awaitable[bool]],
+    check_ready: Callable[[], Awaitable[None]],
 ) -> InferenceModel:
     """The model of ``instance``, an object of the class in ``service.py``.
 
@@ -51,7 +51,7 @@ def inference_model(
         version=instance.model.tag.version,
         calibrated=instance.model.info.metadata["calibrated"],
         in_flight=in_flight,
-        ready=ready,
+        check_ready=check_ready,
         single=forecast_one,
         bulk=forecast_many,
     )
