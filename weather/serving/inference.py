@@ -21,7 +21,7 @@ def inference_model(
     single: Callable[[WeatherVariables], Awaitable[Forecast]],
     bulk: Callable[[Any, Bulk], Awaitable[Answers]],
     in_flight: InFlight,
-    ready: Callable[[], Awaitable[bool]],
+    check_ready: Callable[[], Awaitable[None]],
 ) -> InferenceModel:
     """The model of ``instance``, an object of the class in ``service.py``.
 
@@ -37,7 +37,7 @@ def inference_model(
         version=instance.model.tag.version,
         calibrated=instance.model.info.metadata["calibrated"],
         in_flight=in_flight,
-        ready=ready,
+        check_ready=check_ready,
         single=single,
         bulk=forecast_many,
     )
