@@ -75,7 +75,7 @@ def test_import_checks_a_users_own_answers_and_stores_nothing_that_differs(tmp_p
     done = run_cli("import", *pair, "--check", reference, home=tmp_path)
     assert done.returncode == 1
     assert "line 7: the probability is" in done.stderr
-    assert not (tmp_path / "models").exists()
+    assert not stored(tmp_path)
     assert (
         run_cli("import", *pair, "--check", reference, "--tolerance", "0.02", home=tmp_path).returncode == 0
     )
