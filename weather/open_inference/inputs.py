@@ -96,9 +96,7 @@ def observations(
     raise bad_request(list(islice(faults_of_rows(blocks, refused, optional), MAX_FAULTS)))
 
 
-def arrange(
-    tensors: Sequence[InputTensor], optional: frozenset[str]
-) -> tuple[list[Block], list[Fault]]:
+def arrange(tensors: Sequence[InputTensor], optional: frozenset[str]) -> tuple[list[Block], list[Fault]]:
     """The tensors as blocks of columns, after names, datatypes, shapes and sizes have been checked."""
     columns = MATRIX_COLUMNS if any(tensor.name == MATRIX for tensor in tensors) else COLUMNS
     blocks: list[Block] = []
@@ -241,9 +239,7 @@ def value_faults(blocks: Sequence[Block], row: int, error: ValidationError) -> I
     return (replace(fault, loc=locs[str(fault.loc[0])]) for fault in faults(error))
 
 
-def faults_of_rows(
-    blocks: Sequence[Block], rows: Sequence[int], optional: frozenset[str]
-) -> Iterator[Fault]:
+def faults_of_rows(blocks: Sequence[Block], rows: Sequence[int], optional: frozenset[str]) -> Iterator[Fault]:
     """The faults of rows that have some."""
     for row in rows:
         try:
