@@ -73,7 +73,8 @@ class ForecastLog:
             return
         records = [
             (*row, probabilities[i], labels[i], self.model)
-            for row, i in zip(rows[drawn].tolist(), drawn, strict=True)
+            # JSON has no NaN: a missing value is null.
+            for row, i in zip(np.where(np.isnan(rows[drawn]), None, rows[drawn]).tolist(), drawn, strict=True)
         ]
         try:
             with bentoml.monitor(NAME) as monitor:
