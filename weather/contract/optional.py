@@ -49,11 +49,9 @@ def observations_type(optional: frozenset[str]) -> type[Observations]:
     """``Observations`` of such records."""
     if not optional:
         return Observations
-    records = Annotated[
-        list[record_type(optional)],  # type: ignore[misc]
-        Field(min_length=1, max_length=MAX_ROWS),
-    ]
-    fields: dict[str, Any] = {"observations": (records, ...)}
+    records: Any = list[record_type(optional)]  # type: ignore[misc]
+    limits = Field(min_length=1, max_length=MAX_ROWS)
+    fields: dict[str, Any] = {"observations": (records, limits)}
     made: type[Observations] = create_model(
         Observations.__name__, __base__=Observations, __doc__=Observations.__doc__, **fields
     )

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import isnan
 
 import bentoml
 import numpy as np
@@ -72,9 +73,9 @@ class ForecastLog:
         if not drawn:
             return
         records = [
-            (*row, probabilities[i], labels[i], self.model)
             # JSON has no NaN: a missing value is null.
-            for row, i in zip(np.where(np.isnan(rows[drawn]), None, rows[drawn]).tolist(), drawn, strict=True)
+            (*(None if isnan(value) else value for value in row), probabilities[i], labels[i], self.model)
+            for row, i in zip(rows[drawn].tolist(), drawn, strict=True)
         ]
         try:
             with bentoml.monitor(NAME) as monitor:
