@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # process: they share their services.
 PARALLEL ?= -n 4 --dist loadfile
 
-.PHONY: help serve key picture test test-all test-artifacts test-clients check hooks train import evaluate bento image test-image loadtest chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve stations key picture test test-stations test-all coverage test-artifacts test-clients check hooks train import evaluate bento image test-image image-stations test-image-stations loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,12 +30,14 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/development: requirements/development.lock | $(BIN)/python
+$(VENV)/development: requirements/development.lock requirements/places.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/places.lock
 	touch $(VENV)/import $(VENV)/training $@
 
-$(VENV)/training: requirements/training.lock | $(BIN)/python
+$(VENV)/training: requirements/training.lock requirements/places.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/places.lock
 	touch $(VENV)/import $@
 
 $(VENV)/import: requirements/import.lock | $(BIN)/python
@@ -46,6 +48,9 @@ serve: $(VENV)/import ## serve on http://127.0.0.1:3000 (HOST=…, PORT=…)
 	$(BIN)/python train_import.py import --if-missing
 	exec $(BIN)/bentoml serve . --host $(HOST) --port $(PORT)
 
+stations: $(VENV)/development ## both services and a replayed week of three stations; prints the page's address
+	$(BIN)/python -m stations.demo $(ARGS)
+
 key: $(VENV)/import ## make an API key for NAME=…
 	@$(BIN)/python -m weather.http.api_keys $(NAME)
 
@@ -55,7 +60,13 @@ picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
 test: $(VENV)/development ## run all tests but the slow ones, 2 minutes (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
-test-all: $(VENV)/development ## run every test, and say which lines of the program they reach
+test-stations: $(VENV)/development ## the tests of the second service, 2 minutes (ARGS=… for pytest)
+	$(BIN)/python -m pytest $(PARALLEL) tests/stations $(ARGS)
+
+test-all: $(VENV)/development ## run every test
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+coverage: $(VENV)/development ## run every test, and say which lines of the program they reach
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(PARALLEL) $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -90,8 +101,17 @@ image: $(VENV)/import ## build the Bento and its container image (IMAGE=name:tag
 test-image: $(VENV)/development ## build the image and test it, confined; as root on Debian installs podman
 	deploy/image/engine.sh $(BIN)/python -m pytest deploy/image $(ARGS)
 
+image-stations: $(VENV)/import ## build the container image of the second service (IMAGE=name:tag, ENGINE=podman)
+	$(BIN)/python -m deploy.stations.build $(IMAGE)
+
+test-image-stations: $(VENV)/development ## build that image and test it, confined; as root on Debian installs podman
+	deploy/image/engine.sh $(BIN)/python -m pytest deploy/stations $(ARGS)
+
 loadtest: $(VENV)/development ## load a service of its own, or HOST=http://…, with Locust for 20 s (ARGS=--help)
 	$(BIN)/python -m loadtest.run $(if $(filter file,$(origin HOST)),,--url '$(HOST)') $(ARGS)
+
+loadtest-stations: $(VENV)/development ## 10,000 home stations at one report a minute on the second service, 60 s (ARGS=--help)
+	$(BIN)/python -m loadtest.consoles $(ARGS)
 
 drift: $(VENV)/development ## drift report of LOG=FOLDER, or of a load test of 20 s (ARGS=--help)
 	$(if $(LOG),,rm -rf reports/forecasts && $(BIN)/python -m loadtest.run --forecast-log reports/forecasts)
@@ -147,10 +167,14 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(VENV)/development ## add and remove pins in requirements/*.lock as pyproject.toml asks (UPGRADE=--upgrade, or "--upgrade-package NAME")
 	$(COMPILE) pyproject.toml -o requirements/serving.lock
-	for set in import grpc training development benchmarks; do \
+	for set in import grpc training benchmarks; do \
 	  $(COMPILE) pyproject.toml --extra $$set -c requirements/serving.lock -o requirements/$$set.lock; \
 	done
+	$(COMPILE) pyproject.toml --extra development --group stations -c requirements/serving.lock \
+	  -o requirements/development.lock
+	$(COMPILE) --group stations -c requirements/serving.lock -o requirements/stations.lock
 	for set in mlserver clients artifacts; do $(COMPILE) --group $$set -o requirements/$$set.lock; done
+	$(COMPILE) --no-deps --group places -o requirements/places.lock
 
 clean: ## remove .venv and what builds and tests left
 	rm -rf $(VENV) .venv-artifacts .venv-benchmarks .venv-clients .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -151,7 +151,7 @@ def test_what_was_understood_is_said_and_told(artifacts: Artifacts) -> None:
     compiled = compile_pair(artifacts)
     said = "\n".join(compiled.lines)
     assert "scaled by the scaler: in raw rows" in said
-    assert "label: output label; 1 is rain, 0 is not" in said
+    assert "label: output label; 1 is Rain, 0 is No_Rain" in said
     assert "probability: output probabilities, column 2 of 2" in said
     assert "rows: 0 labels differ" in said
     facts = compiled.facts

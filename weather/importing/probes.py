@@ -53,9 +53,9 @@ def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto
     """
     rng = np.random.default_rng(7)
     low, high = scaler.mean - 4 * scaler.scale, scaler.mean + 4 * scaler.scale
-    if manifest:
-        low = np.array([feature.minimum for feature in manifest.features])
-        high = np.array([feature.maximum for feature in manifest.features])
+    for feature in manifest.features if manifest else ():
+        index = FEATURES.index(feature.name)
+        low[index], high[index] = feature.minimum, feature.maximum
     low, high = np.clip(low, *LIMIT.T), np.clip(high, *LIMIT.T)
     inside = rng.uniform(low, high, size=(UNIFORM, len(FEATURES)))
     for index, name in enumerate(FEATURES):

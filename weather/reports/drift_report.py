@@ -76,7 +76,9 @@ def _distributions(path: Path, then: Training, log: Log) -> None:
         measured = [side[np.isfinite(side)] for side in sides]
         edges = np.histogram_bin_edges(np.concatenate(measured), 30)
         for values, label in zip(measured, ("then", "now"), strict=True):
-            axis.hist(values, edges, weights=np.full(len(values), 1 / len(values)), alpha=0.5, label=label)
+            axis.hist(
+                values, edges, weights=np.full(len(values), 1 / max(len(values), 1)), alpha=0.5, label=label
+            )
         axis.set(title=name)
     axes.flat[0].legend()
     figure.tight_layout()

@@ -45,14 +45,16 @@ def answerable(artifacts: Artifacts, samples: Samples) -> tuple[Samples, str]:
 
 
 def evaluate(artifacts: Artifacts, samples: Samples) -> dict[str, Verification]:
-    """The artifacts beside persistence and climatology of these very hours."""
-    decision, probability = Classifier(compile_pair(artifacts).model)(samples.x)
+    """The artifacts beside persistence and climatology of these very hours.
+
+    Probabilities are those that the service answers, to six decimals.
+    """
+    decision, probability = Classifier(compile_pair(artifacts).model).decide(samples.x)
     known = Reference.of(samples.rain_now, samples.y)
     climatology = np.full(len(samples), known.climatology)
-    if probability is None:
-        probability = np.full(len(samples), np.nan, np.float32)
     return {
-        "model": judged(samples, known, probability.astype(np.float64), decision),
+        # None becomes NaN
+        "model": judged(samples, known, np.array(probability, np.float64), np.array(decision, np.bool_)),
         "persistence": judged(samples, known, known.persistence(samples.rain_now), samples.rain_now),
         "climatology": judged(samples, known, climatology, climatology > 0.5),
     }

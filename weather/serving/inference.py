@@ -22,7 +22,7 @@ def inference_model(
     single: Callable[[WeatherVariables], Awaitable[Forecast]],
     bulk: Callable[[Any, Bulk], Awaitable[Answers]],
     in_flight: InFlight,
-    ready: Callable[[], Awaitable[bool]],
+    check_ready: Callable[[], Awaitable[None]],
 ) -> InferenceModel:
     """The model of ``instance``, an object of the class in ``service.py``.
 
@@ -39,7 +39,7 @@ def inference_model(
         calibrated=instance.model.info.metadata["calibrated"],
         optional=optional_fields(instance.model.info.metadata),
         in_flight=in_flight,
-        ready=ready,
+        check_ready=check_ready,
         single=single,
         bulk=forecast_many,
     )

@@ -1,0 +1,1 @@
+"""A load test of the second service: ten thousand home stations."""

@@ -1,0 +1,101 @@
+"""``make loadtest-stations``: stations on the first core, forecast service and Locust on the others.
+
+Beside Locust's verdict it is checked that every report that was accepted is in the database, and that
+the queue of hours without a forecast is empty soon after the last report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+
+import httpx
+import psutil
+from sqlalchemy import func, select
+
+from loadtest.consoles.locustfile import STATIONS_A_USER
+from loadtest.harness import on_first_core
+from loadtest.serving import PROJECT, free_port, store
+from loadtest.serving import running as forecast_service
+from stations.demo.processes import Stations, running
+from stations.store.database import connect
+from stations.store.tables import reports
+
+CATCH_UP_SECONDS = 60
+
+
+def main() -> int:
+    """0 when every threshold was met."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest.consoles", description=__doc__)
+    parser.add_argument("--stations", type=int, default=10_000)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--database", help="SQLAlchemy's URL (default: SQLite in a temporary folder)")
+    arguments = parser.parse_args()
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder, store() as home:
+        database: str = arguments.database or f"sqlite:///{folder}/stations.db"
+        starting = running(database, f"http://127.0.0.1:{port}")
+        with on_first_core(starting) as service, forecast_service(home, port=port):
+            process = psutil.Process(service.process.pid)
+            before = process.cpu_times()
+            code = load(service, arguments.stations // STATIONS_A_USER, arguments.seconds)
+            after = process.cpu_times()
+            cpu = after.user + after.system - before.user - before.system
+            lag = catch_up(service)
+            accepted = counter(service, "stations_reports_total")
+            kept = stored(database)
+            megabytes = process.memory_info().rss / 1e6
+    print(
+        f"{accepted:.0f} reports accepted, {kept} in the database; {1000 * cpu / max(accepted, 1):.2f} s of "
+        f"CPU for 1,000 reports, {100 * cpu / arguments.seconds:.0f} % of a core; {megabytes:.0f} MB; "
+        f"queue empty {lag:.1f} s after the end"
+    )
+    if kept != accepted:
+        print("MISSED reports in the database")
+        return 1
+    if lag >= CATCH_UP_SECONDS:
+        print(f"MISSED queue empty within {CATCH_UP_SECONDS} s")
+        return 1
+    return code
+
+
+def load(service: Stations, users: int, seconds: int) -> int:
+    """Locust's exit code."""
+    command = [sys.executable, "-m", "locust", "-f", "loadtest/consoles/locustfile.py", "--headless"]
+    command += ["--only-summary", "--host", service.url, "--users", str(users)]
+    command += ["--spawn-rate", str(max(1, users // 5)), "--run-time", f"{seconds}s"]
+    return subprocess.run(command, cwd=PROJECT, check=False).returncode
+
+
+def catch_up(service: Stations) -> float:
+    """Seconds until every hour has its forecast, or a reason; CATCH_UP_SECONDS at most."""
+    start = time.monotonic()
+    while time.monotonic() < start + CATCH_UP_SECONDS:
+        listed = httpx.get(f"{service.url}/stations", timeout=60).json()["stations"]
+        if not any("waits" in (station["why_not"] or "") for station in listed):
+            break
+        time.sleep(0.5)
+    return time.monotonic() - start
+
+
+def counter(service: Stations, name: str) -> float:
+    """The sum of a counter's series."""
+    text = httpx.get(f"{service.url}/metrics", timeout=60).text
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{name}{{"))
+
+
+def stored(database: str) -> int:
+    """Reports in the database."""
+    engine = connect(database)
+    try:
+        with engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(reports)) or 0
+    finally:
+        engine.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Weather stations: takes in what they send, asks the forecast service, verifies its forecasts."""

@@ -1,0 +1,1 @@
+"""From what stations send to reports in the contract's units; one module a form."""

@@ -1,0 +1,231 @@
+"""Reports with named quantities and units: JSON bodies and GET queries.
+
+| name | to | |
+|---|---|---|
+| ``station`` | | letters, digits, ``.``, ``_``, ``-`` |
+| ``time`` | UTC | ISO 8601, or Unix seconds; by default now |
+| ``temperature`` | °C | |
+| ``humidity`` | 1 | or ``dew_point``, see ``moisture`` |
+| ``wind_speed``, ``wind_bearing`` | km/h, degree | |
+| ``visibility`` | km | |
+| ``pressure`` | hPa | at sea level |
+| ``station_pressure`` | hPa | reduced with ``elevation``, or the station's own, see ``pressure`` |
+| ``elevation`` | m | also ``elevation_m``, a plain number |
+| ``raining`` | 0, 1 | true or false, or ``rain_rate`` (mm/h, in/h), which is rain above 0 |
+
+Units are those of ``units``: in JSON ``{"value": 51.3, "unit": "°F"}``, in a query
+``temperature=51.3&temperature_unit=°F`` or ``temperature=51.3 °F``. A number without a unit is refused.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from stations.contract import BEARING, PRESSURE, RAIN, VISIBILITY
+from stations.conversions.moisture import humidity
+from stations.conversions.pressure import sea_level
+from stations.conversions.units import NAMES, UnknownUnit, convert
+from stations.reports import (
+    Fault,
+    Refused,
+    Report,
+    checked_station,
+    checked_time,
+    refused,
+    seconds_of,
+    within_limits,
+)
+
+QUANTITIES = {
+    "temperature": "temperature",
+    "dew_point": "temperature",
+    "humidity": "humidity",
+    "wind_speed": "speed",
+    "wind_bearing": "bearing",
+    "visibility": "visibility",
+    "pressure": "pressure",
+    "station_pressure": "pressure",
+    "elevation": "elevation",
+    "rain_rate": "rain_rate",
+}
+
+KNOWN = {"station", "time", "elevation_m", "raining", *QUANTITIES}
+
+SENT_AS = {
+    "temp_c": "temperature",
+    "humidity": "humidity",
+    "wind_speed_kmph": "wind_speed",
+    BEARING: "wind_bearing",
+    VISIBILITY: "visibility",
+    PRESSURE: "pressure",
+}
+"""The contract's fields and their names here."""
+
+WITH_UNIT = re.compile(r"\s*([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(\S*)\s*")
+
+WORDS = {"true": True, "false": False, "on": True, "off": False, "1": True, "0": False}
+
+
+def parse(record: Any, now: float, source: str, elevation_of: Mapping[str, float]) -> Report:
+    """One report from a JSON object; ``elevation_of`` knows the stations' elevations in m.
+
+    Raises:
+        Refused: every fault, each with its field.
+    """
+    if not isinstance(record, dict):
+        raise refused("", "a report is a JSON object", "type_error")
+    faults = [
+        Fault(
+            (str(name)[:64],), f"{str(name)[:64]} is unknown; known are {', '.join(sorted(KNOWN))}", "unknown"
+        )
+        for name in record.keys() - KNOWN
+    ]
+    quantities: dict[str, float] = {}
+    for name in sorted(QUANTITIES.keys() & record.keys()):
+        try:
+            value = _quantity(name, record[name])
+        except Refused as error:
+            faults.extend(error.faults)
+        else:
+            if value is not None:
+                quantities[name] = value
+    station = ""
+    time, elevation, raining = int(now), None, None
+    try:
+        station = checked_station(str(record.get("station", "")))
+        time = _time(record.get("time"), now)
+        elevation = _elevation(record, quantities, elevation_of.get(station))
+        raining = _raining(record.get("raining"), quantities)
+    except Refused as error:
+        faults.extend(error.faults)
+    if faults:
+        raise Refused(*faults)
+    values, notes = _values(quantities, elevation)
+    if raining is not None:
+        values[RAIN] = raining
+    if not values:
+        raise refused("", f"the report has none of {', '.join(sorted(QUANTITIES))} or raining", "empty")
+    return Report(station, time, source, within_limits(values, SENT_AS), notes)
+
+
+def from_query(query: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON form of a GET query.
+
+    Raises:
+        Refused: a value is no number.
+    """
+    record: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for name, text in query.items():
+        if name.removesuffix("_unit") in QUANTITIES and name.endswith("_unit"):
+            continue
+        if name in QUANTITIES:
+            if text.strip() in ("", "unknown", "unavailable"):  # Home Assistant's, for a silent sensor
+                continue
+            match = WITH_UNIT.fullmatch(text)
+            number = _number(match.group(1)) if match else None
+            if match is None or number is None:
+                faults.append(Fault((name,), f"{name} is no number with a unit", "type_error"))
+                continue
+            record[name] = {"value": number, "unit": query.get(f"{name}_unit", match.group(2))}
+        elif name == "elevation_m":
+            record[name] = _number(text)
+        elif name == "raining":
+            if text.strip() not in ("", "unknown", "unavailable"):
+                record[name] = WORDS.get(text.strip().lower(), text)
+        else:
+            record[name] = text
+    if faults:
+        raise Refused(*faults)
+    return record
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _quantity(name: str, given: Any) -> float | None:
+    quantity = QUANTITIES[name]
+    if given is None:
+        return None
+    if not isinstance(given, dict) or given.keys() != {"value", "unit"}:
+        names = ", ".join(NAMES[quantity])
+        raise refused(name, f'{name} is {{"value": …, "unit": …}}; units are {names}', "type_error")
+    value, unit = given["value"], given["unit"]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise refused(name, f"{name}: value must be a finite number", "type_error")
+    try:
+        return convert(quantity, value, str(unit))
+    except UnknownUnit as error:
+        raise refused(name, f"{name}: {error}", "unknown_unit") from None
+
+
+def _time(given: Any, now: float) -> int:
+    if given is None or given == "":
+        return int(now)
+    if isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given):
+        return checked_time(given, now)
+    if isinstance(given, str):
+        number = _number(given)
+        if number is not None and math.isfinite(number):
+            return checked_time(number, now)
+        try:
+            return checked_time(seconds_of(given), now)
+        except (ValueError, OverflowError) as error:
+            if isinstance(error, Refused):
+                raise
+    raise refused("time", "time is ISO 8601, as 2024-05-01T12:34:56Z, or Unix seconds", "type_error")
+
+
+def _elevation(
+    record: Mapping[str, Any], quantities: Mapping[str, float], known: float | None
+) -> float | None:
+    given = record.get("elevation_m", quantities.get("elevation", known))
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not -500 <= given <= 9000:
+        raise refused("elevation", "elevation is a number of metres from -500 to 9000", "out_of_range")
+    return float(given)
+
+
+def _raining(given: Any, quantities: Mapping[str, float]) -> float | None:
+    if given is None:
+        rate = quantities.get("rain_rate")
+        return None if rate is None else float(rate > 0)
+    if isinstance(given, bool) or given in (0, 1):
+        return float(given)
+    raise refused("raining", "raining is true or false", "type_error")
+
+
+def _values(q: Mapping[str, float], elevation: float | None) -> tuple[dict[str, float], tuple[str, ...]]:
+    values = {ours: q[theirs] for ours, theirs in SENT_AS.items() if theirs in q}
+    if "dew_point" in q and "humidity" not in q:
+        if "temperature" not in q:
+            raise refused(
+                "dew_point", "dew_point gives the humidity only together with temperature", "missing"
+            )
+        try:
+            values["humidity"] = humidity(q["temperature"], q["dew_point"])
+        except ValueError as error:
+            raise refused("dew_point", f"dew_point: {error}") from None
+    if "station_pressure" not in q:
+        return values, ()
+    if elevation is None and "pressure" not in q:
+        raise refused(
+            "station_pressure",
+            "station_pressure needs the elevation: elevation_m in the report, or PUT /stations/STATION",
+            "missing",
+        )
+    reduced = sea_level(q.get("pressure"), q["station_pressure"], elevation, q.get("temperature"))
+    values.pop(PRESSURE, None)
+    if reduced.hpa is not None:
+        values[PRESSURE] = reduced.hpa
+    return values, reduced.notes

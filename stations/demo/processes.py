@@ -1,0 +1,98 @@
+"""``python -m stations`` as a child process, for the demo, tests and load tests."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+PROJECT = Path(__file__).resolve().parents[2]
+START_SECONDS = 180
+STOP_SECONDS = 30
+
+
+def free_port() -> int:
+    """A loopback port that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Stations:
+    """A running service."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def running(
+    database: str,
+    forecast_url: str,
+    env: Mapping[str, str] | None = None,
+    port: int | None = None,
+    log: IO[bytes] | None = None,
+) -> Iterator[Stations]:
+    """Start it, wait until it is ready, yield it, stop it.
+
+    Raises:
+        RuntimeError: it did not come up in START_SECONDS.
+    """
+    port = port or free_port()
+    settings = {
+        "STATIONS_HOST": "127.0.0.1",
+        "STATIONS_PORT": str(port),
+        "STATIONS_DATABASE": database,
+        "STATIONS_FORECAST_URL": forecast_url,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stations"],
+        cwd=PROJECT,
+        env={**os.environ, **settings, **(env or {})},
+        stdout=log or subprocess.DEVNULL,
+        stderr=subprocess.STDOUT if log else subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _await_ready(port, process)
+        yield Stations(f"http://127.0.0.1:{port}", process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"stations ended with exit code {process.returncode}")
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    raise RuntimeError(f"stations was not ready within {START_SECONDS} s")

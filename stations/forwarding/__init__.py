@@ -1,0 +1,1 @@
+"""From queued hours to stored forecasts."""

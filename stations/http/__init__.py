@@ -1,0 +1,1 @@
+"""The HTTP layer: errors, keys, bodies, draining, logs, metrics."""

@@ -1,0 +1,66 @@
+"""From a converted report to its place on disk: the way that all protocols share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from stations import metrics
+from stations.forwarding.forwarder import Forwarder
+from stations.reports import Report, refused, text_of
+from stations.settings import Settings
+from stations.store.access import Database
+from stations.store.reading import elevations, station_names
+from stations.store.retention import first_kept
+from stations.store.writing import Stored
+
+
+class Ingestion:
+    """Stores reports and rings for the forwarder; knows the stations and their elevations."""
+
+    def __init__(self, database: Database, forwarder: Forwarder, settings: Settings) -> None:
+        self.database = database
+        self.forwarder = forwarder
+        self.settings = settings
+        self.elevation: dict[str, float] = {}
+        self.stations: set[str] = set()
+
+    async def start(self) -> None:
+        """Read what the database knows."""
+        self.elevation, self.stations = await self.database.read(_known)
+
+    def check(self, report: Report) -> Report:
+        """The report itself.
+
+        Raises:
+            Refused: it is older than reports are kept, or there are too many stations.
+        """
+        oldest = first_kept(time.time(), self.settings.reports_days)
+        if oldest is not None and report.hour < oldest:
+            raise refused(
+                "time",
+                f"time is before {text_of(oldest)}: reports are kept for {self.settings.reports_days:g} days "
+                "and an older one could not be merged with its hour (STATIONS_REPORTS_DAYS)",
+            )
+        if report.station not in self.stations and len(self.stations) >= self.settings.max_stations:
+            raise refused("station", f"there are {self.settings.max_stations:,} stations, which is the limit")
+        return report
+
+    async def store(self, batch: Sequence[Report]) -> list[Stored]:
+        """What became of each report; when this returns all are on disk.
+
+        Raises:
+            TooManyPending, DatabaseFailed: none is stored.
+        """
+        outcomes = await self.database.store(batch)
+        for report, outcome in zip(batch, outcomes, strict=True):
+            self.stations.add(report.station)
+            metrics.reports.labels(report.source, outcome).inc()
+        self.forwarder.ring()
+        return outcomes
+
+
+def _known(connection: Connection) -> tuple[dict[str, float], set[str]]:
+    return elevations(connection), station_names(connection)

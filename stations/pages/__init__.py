@@ -1,0 +1,1 @@
+"""The page: stations, their last day, and how good the forecasts were."""

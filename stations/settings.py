@@ -1,0 +1,93 @@
+"""The service's settings, from environment variables that begin with ``STATIONS_``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every figure that an operator might ask about, with its reason."""
+
+    model_config = SettingsConfigDict(env_prefix="STATIONS_", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 3100
+
+    database: str = "sqlite:///stations.db"
+    """SQLAlchemy's URL; PostgreSQL: ``postgresql+psycopg://user:password@host/name``."""
+
+    forecast_url: str = "http://127.0.0.1:3000"
+    """The forecast service."""
+
+    forecast_key: str = ""
+    """The API key for it, if it wants one."""
+
+    forecast_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 12
+    """For one bulk request; the forecast service itself gives up after 10 s."""
+
+    batch_rows: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """Hours in one bulk request: about 5 ms of the forecast service's time."""
+
+    wait_seconds: Annotated[float, Field(ge=0, le=30)] = 2
+    """How long an answer waits for its forecast once the report is stored."""
+
+    retry_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+    """The first pause after a failed request; it doubles up to ``retry_max_seconds``."""
+
+    retry_max_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+
+    breaker_failures: Annotated[int, Field(ge=1)] = 3
+    """Failures in a row that open the circuit breaker; then one request at a time probes."""
+
+    assumed_visibility_km: Annotated[float, Field(ge=0, le=100)] = 16.09
+    """For stations that don't measure it, where the model needs it: 10 miles, the most that US
+    stations report, and the value of 9 in 10 hours of the default training data."""
+
+    reports_days: Annotated[float, Field(ge=0)] = 30
+    """Single reports are deleted after so many days; 0 keeps them for ever."""
+
+    hours_days: Annotated[float, Field(ge=0)] = 800
+    """Hours, forecasts and verdicts are deleted after so many days; 0 keeps them for ever."""
+
+    keys_file: Path | None = None
+    """Lines ``NAME:SHA-256[:STATIONS]``; without it everybody may send for every station."""
+
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
+    max_reports: Annotated[int, Field(ge=1)] = 10_000
+    """Reports in one request."""
+
+    max_pending_reports: Annotated[int, Field(ge=1)] = 20_000
+    """Reports that wait to be written; more are refused with 429."""
+
+    max_stations: Annotated[int, Field(ge=1)] = 100_000
+    """New names are refused beyond, so that a stray client can't fill the database with names."""
+
+    body_seconds: Annotated[float, Field(gt=0)] = 10
+    """For a request's body to arrive."""
+
+    lame_duck_seconds: Annotated[float, Field(ge=0, le=600)] = 0
+    """Seconds between SIGTERM and the end, not ready but serving; the image sets 5."""
+
+    log_format: Literal["text", "json"] = "text"
+
+    scores_seconds: Annotated[float, Field(gt=0)] = 60
+    """How old the scores in ``/metrics`` may be."""
+
+    station_gauges: Annotated[int, Field(ge=0)] = 100
+    """Stations with gauges of their own; with more stations only the total is in ``/metrics``."""
+
+    mqtt_url: str = ""
+    """``mqtt://[user:password@]host[:port]`` or ``mqtts://…``; empty: no MQTT."""
+
+    mqtt_mapping: Path | None = None
+    """The file that says which topics hold what (docs/stations.md)."""
+
+    mqtt_prefix: str = "rain-forecast"
+    """Forecasts go to ``PREFIX/STATION/forecast``, retained."""
+
+    mqtt_discovery_prefix: str = "homeassistant"
+    """Home Assistant's; empty: no discovery messages."""

@@ -1,0 +1,1 @@
+"""How good the forecasts were, from the stations' own later reports."""

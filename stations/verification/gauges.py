@@ -1,0 +1,82 @@
+"""The scores of now as gauges for Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, func, select
+
+from stations import metrics
+from stations.settings import Settings
+from stations.store.access import Database, DatabaseFailed
+from stations.store.queue import queue_length
+from stations.store.tables import forecasts
+from stations.verification import sums
+from stations.verification.live import ALL, IDLE_TIMES
+from stations.verification.scores import scores
+
+log = logging.getLogger("stations.verification")
+
+WEEK = 7 * sums.DAY
+
+
+class Gauges(Collector):
+    """Scores and the length of the queue, calculated now and then."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.database = database
+        self.settings = settings
+        self.families: list[GaugeMetricFamily] = []
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """For Prometheus' registry: the last families."""
+        return self.families
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            start = time.monotonic()
+            try:
+                await self.database.read(self.update, time.time())
+            except DatabaseFailed as error:
+                log.error("%s", error)
+            took = time.monotonic() - start
+            await asyncio.sleep(max(self.settings.scores_seconds, IDLE_TIMES * took))
+
+    def update(self, connection: Connection, now: float) -> None:
+        """Make the families anew, and put them in the place of the old ones at once."""
+        score = GaugeMetricFamily(
+            "stations_score", "Scores of verified forecasts", labels=["station", "score", "window"]
+        )
+        hours = GaugeMetricFamily(
+            "stations_verified_hours", "Verified forecasts", labels=["station", "window"]
+        )
+        for window, since in (("ever", 0.0), ("7d", now - WEEK)):
+            found = sums.read(connection, now, since)
+            names = sorted(set(found.station.tolist()))
+            parts = {ALL: found}
+            if len(names) <= self.settings.station_gauges:
+                parts |= {name: found.of(name) for name in names}
+            for name, part in parts.items():
+                hours.add_metric([name, window], float(part.values[:, 0].sum()))
+                for formula, value in scores(part).items():
+                    if value is not None:
+                        score.add_metric([name, formula, window], value)
+        families = [score, hours]
+        waiting = sums.total(sums.unverified(connection).values())
+        if waiting.hours:
+            about = "Brier score that the probabilities not yet verified promise: an estimate"
+            families.append(
+                GaugeMetricFamily("stations_expected_brier", about, value=waiting.error / waiting.hours)
+            )
+        last = connection.scalar(select(func.max(forecasts.c.issued)))
+        if last is not None:
+            about = "When the last forecast was stored"
+            families.append(GaugeMetricFamily("stations_last_forecast_timestamp_seconds", about, value=last))
+        self.families = families
+        metrics.queue_length.set(queue_length(connection))

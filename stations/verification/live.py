@@ -1,0 +1,63 @@
+"""The scores of now, as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from sqlalchemy import Connection
+
+from stations.store.access import Database
+from stations.verification import sums
+from stations.verification.scores import summary
+
+ALL = "all"
+
+IDLE_TIMES = 20
+"""Scores of everything are calculated anew after so many times what it took: at most 5 % of a core."""
+
+
+class Scores:
+    """The scores of all stations, as new as their cost allows."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.lock = asyncio.Lock()
+        self.last: dict[str, Any] = {}
+        self.until = 0.0
+
+    async def everything(self) -> dict[str, Any]:
+        """See the function of this name."""
+        async with self.lock:
+            start = time.monotonic()
+            if start >= self.until:
+                self.last = await self.database.read(everything, time.time())
+                self.until = time.monotonic() + IDLE_TIMES * (time.monotonic() - start)
+            return self.last
+
+
+def everything(connection: Connection, now: float) -> dict[str, Any]:
+    """All stations together and each of them; intervals and reliability of all together only."""
+    found = sums.read(connection, now)
+    waiting = sums.unverified(connection)
+    none = sums.Unverified(0, 0.0, 0.0)
+    names = sorted({*found.station.tolist(), *waiting})
+    together = summary(found, sums.total(waiting.values()))
+    return {
+        ALL: together | _table(connection, now, None),
+        "stations": {
+            name: summary(found.of(name), waiting.get(name, none), with_intervals=False) for name in names
+        },
+    }
+
+
+def one(connection: Connection, now: float, station: str) -> dict[str, Any]:
+    """One station."""
+    found = sums.read(connection, now, station=station)
+    waiting = sums.unverified(connection, station)
+    return summary(found, sums.total(waiting.values())) | _table(connection, now, station)
+
+
+def _table(connection: Connection, now: float, station: str | None) -> dict[str, Any]:
+    return {"reliability": [vars(part) for part in sums.reliability(connection, now, station)]}
