@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import pickletools
+import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -190,7 +191,9 @@ def load(content: bytes, names: Collection[str]) -> object:
             StandardScaler uses.
     """
     try:
-        return _Machine(BytesIO(content), names).run()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of odd escapes in text
+            return _Machine(BytesIO(content), names).run()
     except BadArtifact:
         raise
     except (LookupError, TypeError, ValueError, EOFError) as error:
