@@ -101,7 +101,7 @@ def test_a_huge_memo_index_costs_nothing() -> None:
     assert load(b"\x80\x03Nr\xff\xff\xff\x7f.", NAMES) is None
 
 
-def test_odd_escapes_are_no_warning() -> None:
+def test_odd_escapes_are_refused_without_a_warning() -> None:
     for content in (b"c\\op\nx\n.", b"S'\\o'\n(."):
         with pytest.raises(BadArtifact):
             load(content, NAMES)
