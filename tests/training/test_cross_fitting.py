@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.training.test_features import hours
+from weather.training import cross_fitting
 from weather.training.cross_fitting import (
     CrossFit,
     Estimator,
@@ -176,6 +177,19 @@ def test_asked_with_others_calibration_and_threshold_stay() -> None:
     x[:, 1] = 0.3
     dry = asked(fitted(), HSS, x, lambda _: logistic())
     assert dry.probability.mean() < nested(fitted(), HSS).probability.mean() - 0.05
+
+
+def test_no_classifier_is_fitted_to_more_hours_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cross_fitting, "MAX_FIT_HOURS", 300)
+    fitted_to = []
+
+    class Counting(Witness):
+        def fit(self, x: Floats, y: Bools) -> Witness:
+            fitted_to.append(len(x))
+            return super().fit(x, y)
+
+    cross_fit(labelled(), Counting, nothing)
+    assert fitted_to == [300] * 15
 
 
 def test_too_little_data_is_refused_before_the_first_fit() -> None:

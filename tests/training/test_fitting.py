@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.training.test_features import hours
+from weather.training import fitting
 from weather.training.calibration import Sigmoid
 from weather.training.features import HUMIDITY, VISIBILITY
 from weather.training.fitting import EDGE, Classifier, Hyperparameters, Model, scaler_of
@@ -78,6 +79,13 @@ def test_log_odds_are_finite_whatever_the_decision() -> None:
     classifier.weights = np.zeros_like(classifier.weights)
     for classifier.intercept, expected in ((1.0, limit), (5.0, limit), (-1.0, -limit), (-5.0, -limit)):
         np.testing.assert_allclose(classifier.decision_function(hours(3)), expected)
+
+
+def test_in_chunks_the_decisions_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = hours(1000)
+    whole = fitted().decision(x)
+    monkeypatch.setattr(fitting, "CHUNK", 300)
+    np.testing.assert_allclose(fitted().decision(x), whole, rtol=1e-10, atol=1e-12)
 
 
 def test_a_model_applies_its_sigmoid() -> None:

@@ -93,3 +93,15 @@ def test_a_fold_without_rain_is_too_little(tmp_path: Path) -> None:
     table.loc[3 * BLOCK_HOURS + 20, "Current_weather_condition"] = 0
     with pytest.raises(TooLittleData, match=r"rain follows 0 of \d+ hours in fold 3"):
         samples(read(table, tmp_path), horizon=2).check()
+
+
+def test_thinning_draws_hours_at_random_the_same_each_time_and_keeps_their_order() -> None:
+    labelled = samples(new_york_2013(), 4)
+    few = labelled.thinned(5000)
+    assert len(few) == 5000
+    assert few.y.mean() == pytest.approx(labelled.y.mean(), abs=0.02)
+    assert set((few.hour.astype(int) % 24).tolist()) == set(range(24)), "not every 24th hour"
+    assert (few.x == labelled.thinned(5000).x).all()
+    for station in np.unique(few.station):
+        assert (np.diff(few.hour[few.station == station].astype(int)) > 0).all()
+    assert labelled.thinned(len(labelled)) is labelled

@@ -23,6 +23,12 @@ from weather.training.verification import Reference, Verification
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 K = TypeVar("K")
+E = TypeVar("E", bound="Estimator")
+
+
+MAX_FIT_HOURS = 100_000
+"""A classifier is fitted to no more hours: the skill on the default data grows from .101 with 3,000 to .107
+with 12,000 and stays there with 20,000, and the 135 fits of a training would take hours for a million."""
 
 
 class Estimator(Protocol):
@@ -68,6 +74,13 @@ class CrossFit:
         return probability, probability > self.threshold(test_fold, rule)
 
 
+def fit(estimator: E, seen: Samples) -> E:
+    """The estimator, fitted to at most MAX_FIT_HOURS of the hours."""
+    few = seen.thinned(MAX_FIT_HOURS)
+    estimator.fit(few.x, few.y)
+    return estimator
+
+
 def cross_fit(samples: Samples, make: Callable[[], Estimator], on_fit: Callable[[], None]) -> CrossFit:
     """15 fits of what ``make`` gives; ``on_fit`` is called after each.
 
@@ -79,8 +92,7 @@ def cross_fit(samples: Samples, make: Callable[[], Estimator], on_fit: Callable[
     for first, second in combinations_with_replacement(range(FOLDS), 2):
         held_out = np.isin(samples.fold, (first, second))
         seen, unseen = samples.where(~held_out), samples.where(held_out)
-        estimator = make()
-        estimator.fit(seen.x, seen.y)
+        estimator = fit(make(), seen)
         found = estimator.decision_function(unseen.x)
         for fold, other in {(first, second), (second, first)}:
             log_odds[samples.fold == fold, other] = found[unseen.fold == fold]
@@ -112,9 +124,7 @@ def asked(
     forecasts = []
     for fold in range(FOLDS):
         chosen = best(candidates, fold)
-        estimator = make(chosen)
-        seen = samples.where(samples.fold != fold)
-        estimator.fit(seen.x, seen.y)
+        estimator = fit(make(chosen), samples.where(samples.fold != fold))
         log_odds = estimator.decision_function(x[samples.fold == fold])
         probability = candidates[chosen].sigmoid(fold)(log_odds)
         forecasts.append((probability, probability > candidates[chosen].threshold(fold, rule)))

@@ -27,6 +27,9 @@ Bools = NDArray[np.bool_]
 EDGE = 0.98
 """Decision values are cut to -EDGE ... EDGE, so that their log odds are finite: f has values beyond 1."""
 
+CHUNK = 100_000
+"""Rows whose kernels are held at once; those of a million would take 800 MB."""
+
 
 @dataclass(frozen=True)
 class Hyperparameters:
@@ -77,8 +80,9 @@ class Classifier:
 
     def decision(self, x: Floats) -> Floats:
         """float64[n]: f, an estimate of 2 p - 1 that may lie beyond -1 and 1."""
-        kernels = rbf_kernel(self.features(x), self.basis, self.parameters.gamma)
-        return np.asarray(kernels @ self.weights + self.intercept)
+        parts = np.array_split(x, len(x) // CHUNK + 1)
+        kernels = (rbf_kernel(self.features(part), self.basis, self.parameters.gamma) for part in parts)
+        return np.concatenate([k @ self.weights + self.intercept for k in kernels])
 
     def decision_function(self, x: Floats) -> Floats:
         """float64[n]: the log odds of rain before calibration, ``2 atanh(f)``."""

@@ -15,7 +15,16 @@ from weather.training import export
 from weather.training.baselines import BASELINES
 from weather.training.card import tables, text
 from weather.training.card.findings import MODEL, Findings, Results
-from weather.training.cross_fitting import CrossFit, Estimator, asked, best, cross_fit, nested, persistence
+from weather.training.cross_fitting import (
+    CrossFit,
+    Estimator,
+    asked,
+    best,
+    cross_fit,
+    fit,
+    nested,
+    persistence,
+)
 from weather.training.features import OPTIONAL, VISIBILITY
 from weather.training.fitting import Classifier, Hyperparameters, Model, scaler_of
 from weather.training.graph import to_onnx
@@ -59,7 +68,7 @@ def _train(
 ) -> Manifest:
     candidates = cross_fits(data, {h: partial(Classifier, h) for h in GRID}, stage, "search")
     chosen = best(candidates, TEST_FOLD)
-    fit = candidates[chosen]
+    found = candidates[chosen]
     baselines = {name: cross_fits(data, settings, stage, name) for name, settings in BASELINES.items()}
     by_horizon = {horizon: nested(candidates, rule)}
     for hours in HORIZONS:
@@ -70,11 +79,9 @@ def _train(
             by_horizon[hours] = nested(other, rule)
 
     done = stage("exported model, model card", 2)
-    seen, log_odds = fit.held_out(TEST_FOLD)
-    sigmoid = fit.sigmoid(TEST_FOLD)
-    model = Model(
-        scaler_of(seen.x), Classifier(chosen).fit(seen.x, seen.y), sigmoid, fit.threshold(TEST_FOLD, rule)
-    )
+    seen, log_odds = found.held_out(TEST_FOLD)
+    sigmoid = found.sigmoid(TEST_FOLD)
+    model = Model(scaler_of(seen.x), fit(Classifier(chosen), seen), sigmoid, found.threshold(TEST_FOLD, rule))
     results = Results(
         model=by_horizon[horizon],
         persistence=persistence(data),
@@ -107,7 +114,7 @@ def _train(
             samples=data,
             results=results,
             rule=rule,
-            onset_threshold=fit.threshold(TEST_FOLD, ONSET),
+            onset_threshold=found.threshold(TEST_FOLD, ONSET),
             threshold_interval=spread,
             chosen=str(chosen),
             settings={MODEL: len(GRID), **{name: len(settings) for name, settings in BASELINES.items()}},

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weather.training.cross_fitting import Estimator, judged
+from weather.training.cross_fitting import Estimator, fit, judged
 from weather.training.features import VISIBILITY
 from weather.training.fitting import Model
 from weather.training.observations import Observations
@@ -58,9 +58,9 @@ def asked_elsewhere(
     places = other_places()
     if not places:
         return []
-    blind = hidden(seen.x)
+    blind = replace(seen, x=hidden(seen.x))
     for baseline in baselines.values():
-        baseline.fit(blind, seen.y)
+        fit(baseline, blind)
     found = []
     for name, observed in places.items():
         there = samples(observed, horizon)

@@ -61,6 +61,13 @@ class Samples:
         """The rows that ``mask`` (bool[n]) selects."""
         return Samples(*(getattr(self, field.name)[mask] for field in fields(self)))
 
+    def thinned(self, limit: int) -> Samples:
+        """``limit`` rows drawn at random, the same each time, in their order; all if there are no more."""
+        if len(self) <= limit:
+            return self
+        drawn = np.random.default_rng(0).choice(len(self), limit, replace=False)
+        return self.where(np.isin(np.arange(len(self)), drawn))
+
     def check(self) -> None:
         """Make sure that every fold has rain and no rain to learn from.
 
