@@ -30,12 +30,14 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/development: requirements/development.lock | $(BIN)/python
+$(VENV)/development: requirements/development.lock requirements/places.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/places.lock
 	touch $(VENV)/import $(VENV)/training $@
 
-$(VENV)/training: requirements/training.lock | $(BIN)/python
+$(VENV)/training: requirements/training.lock requirements/places.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/places.lock
 	touch $(VENV)/import $@
 
 $(VENV)/import: requirements/import.lock | $(BIN)/python
@@ -172,6 +174,7 @@ lock: $(VENV)/development ## add and remove pins in requirements/*.lock as pypro
 	  -o requirements/development.lock
 	$(COMPILE) --group stations -c requirements/serving.lock -o requirements/stations.lock
 	for set in mlserver clients artifacts; do $(COMPILE) --group $$set -o requirements/$$set.lock; done
+	$(COMPILE) --no-deps --group places -o requirements/places.lock
 
 clean: ## remove .venv and what builds and tests left
 	rm -rf $(VENV) .venv-artifacts .venv-benchmarks .venv-clients .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

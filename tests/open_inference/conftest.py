@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from weather.contract.names import SERVICE
+from weather.contract.optional import NONE
 from weather.contract.variables import LABELS, Forecast, WeatherVariables
 from weather.http.admission import InFlight
 from weather.http.limits import MAX_IN_FLIGHT
@@ -39,7 +40,7 @@ def make_model(classifier: Classifier) -> MakeModel:
             return Forecasts([LABELS[wet] for wet in rain], probabilities)
 
         return InferenceModel(
-            SERVICE, VERSION, calibrated, InFlight(MAX_IN_FLIGHT), check_ready, single, bulk
+            SERVICE, VERSION, calibrated, NONE, InFlight(MAX_IN_FLIGHT), check_ready, single, bulk
         )
 
     return make

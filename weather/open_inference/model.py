@@ -23,6 +23,9 @@ class InferenceModel:
     name: str
     version: str
     calibrated: bool
+    optional: frozenset[str]
+    """Fields that the model can do without."""
+
     in_flight: InFlight
 
     check_ready: Callable[[], Awaitable[None]]
@@ -71,7 +74,7 @@ class InferenceModel:
                 what the other endpoints raise.
         """
         wanted = chosen(requested, self.calibrated)
-        asked = observations(inputs)
+        asked = observations(inputs, self.optional)
         if isinstance(asked, WeatherVariables):
             with self.in_flight.slot(SINGLE):
                 forecast = await self.single(asked)

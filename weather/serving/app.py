@@ -30,6 +30,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from weather.contract.optional import optional_fields
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.admission import Admission, InFlight
 from weather.http.cors import Cors
@@ -189,6 +190,7 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         # uvicorn formats an access log line per request as long as its logger may have a reader.
         logging.getLogger("uvicorn.access").propagate = False
         await super().create_instance(app)
+        self.optional = optional_fields(self._service_instance.model.info.metadata)
         self.queue = self.batching_queue()
         predict_batch = self.service.apis["predict_batch"].func
         self.model = inference_model(
@@ -229,11 +231,11 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
 
     async def answer_single(self, body: bytes, _: str) -> bytes:
         """``POST /predict``."""
-        return single.write(await self.queue.submit(single.parse(body)))
+        return single.write(await self.queue.submit(single.parse(body, self.optional)))
 
     async def answer_bulk(self, body: bytes, media_type: str) -> bytes:
         """``POST /predict_batch``."""
-        observations = await bulk.parse(body, media_type)
+        observations = await bulk.parse(body, media_type, self.optional)
         return bulk.write(await self.service.apis["predict_batch"].func(self._service_instance, observations))
 
 
