@@ -85,7 +85,8 @@ def test_the_folders_keep_their_contracts() -> None:
 def test_a_wrong_import_breaks_a_contract_even_within_a_function(
     module: str, statement: str, contract: str, tmp_path: Path
 ) -> None:
-    shutil.copytree(PROJECT / "weather", tmp_path / "weather")
+    for package in ("weather", "stations"):
+        shutil.copytree(PROJECT / package, tmp_path / package)
     shutil.copy(PROJECT / "pyproject.toml", tmp_path)
     with (tmp_path / "weather" / module).open("a") as file:
         file.write(f"\n\ndef late() -> None:\n    {statement}\n")
@@ -96,7 +97,8 @@ def test_a_wrong_import_breaks_a_contract_even_within_a_function(
 
 
 def test_a_folder_that_no_contract_places_is_noticed(tmp_path: Path) -> None:
-    shutil.copytree(PROJECT / "weather", tmp_path / "weather")
+    for package in ("weather", "stations"):
+        shutil.copytree(PROJECT / package, tmp_path / package)
     shutil.copy(PROJECT / "pyproject.toml", tmp_path)
     (tmp_path / "weather" / "attic").mkdir()
     (tmp_path / "weather" / "attic" / "__init__.py").touch()

@@ -143,7 +143,7 @@ def test_a_sigmoid_that_has_seen_its_hours_would_be_steeper() -> None:
             return np.where(self.model.predict(x), 3.0, -3.0)
 
     fit = cross_fit(labelled(), Neighbours, nothing)
-    assert fit.sigmoid(4).slope < 0.3
+    assert fit.sigmoids[4].slope < 0.3
     probability, _ = fit.forecast(4, HSS)
     assert probability.max() - probability.min() < 0.5
 

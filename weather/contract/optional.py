@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from types import GenericAlias
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import Field, create_model
@@ -49,11 +50,9 @@ def observations_type(optional: frozenset[str]) -> type[Observations]:
     """``Observations`` of such records."""
     if not optional:
         return Observations
-    records = Annotated[
-        list[record_type(optional)],  # type: ignore[misc]
-        Field(min_length=1, max_length=MAX_ROWS),
-    ]
-    fields: dict[str, Any] = {"observations": (records, ...)}
+    records: Any = GenericAlias(list, (record_type(optional),))
+    limits = Field(min_length=1, max_length=MAX_ROWS)
+    fields: dict[str, Any] = {"observations": (records, limits)}
     made: type[Observations] = create_model(
         Observations.__name__, __base__=Observations, __doc__=Observations.__doc__, **fields
     )

@@ -29,6 +29,7 @@ def fused(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = made.graph
     _fold_scaler(graph)
     _take_column(graph)
+    _drop_bounds(graph)
     _keep_bool(made)
     _prune(graph)
     return made
@@ -129,6 +130,24 @@ def _take_column(graph: onnx.GraphProto) -> None:
                     and constants.get(part.input[1], np.zeros(0)).tolist() == [1]
                 ):
                     _rename(graph, part.input[0], column, instead_of=node)
+                    return
+
+
+def _drop_bounds(graph: onnx.GraphProto) -> None:
+    """A sigmoid that is cut to 0 ... 1 is that sigmoid."""
+    constants = _constants(graph)
+    makers = _makers(graph)
+    for node in graph.node:
+        match node:
+            case NodeProto(op_type="Min", input=[lifted, one], output=[cut]) if (
+                lifted in makers and np.array_equal(constants.get(one, np.nan), 1)
+            ):
+                lift = makers[lifted]
+                if lift.op_type != "Max" or not np.array_equal(constants.get(lift.input[1], np.nan), 0):
+                    continue
+                maker = makers.get(lift.input[0])
+                if maker is not None and maker.op_type == "Sigmoid":
+                    _rename(graph, lift.input[0], cut, instead_of=node)
                     return
 
 

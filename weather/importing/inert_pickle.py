@@ -192,11 +192,12 @@ def load(content: bytes, names: Collection[str]) -> object:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of odd escapes in text
+            # Python only warns of an escape that does not exist; no pickled StandardScaler has one.
+            warnings.simplefilter("error", DeprecationWarning)
             return _Machine(BytesIO(content), names).run()
     except BadArtifact:
         raise
-    except (LookupError, TypeError, ValueError, EOFError) as error:
+    except (LookupError, TypeError, ValueError, EOFError, DeprecationWarning) as error:
         raise BadArtifact(f"it is truncated or not a pickle ({error})") from error
 
 

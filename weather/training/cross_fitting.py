@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import Protocol, TypeVar
 
@@ -28,7 +29,7 @@ E = TypeVar("E", bound="Estimator")
 
 MAX_FIT_HOURS = 100_000
 """A classifier is fitted to no more hours: the skill on the default data grows from .101 with 3,000 to .107
-with 12,000 and stays there with 20,000, and the 135 fits of a training would take hours for a million."""
+with 12,000 and stays there with 20,000, and the 230 fits of a training would take hours for a million."""
 
 
 class Estimator(Protocol):
@@ -52,25 +53,27 @@ class CrossFit:
         rows = self.samples.fold != test_fold
         return self.samples.where(rows), self.log_odds[rows, test_fold]
 
-    def sigmoid(self, test_fold: int) -> Sigmoid:
-        """The calibration of the classifier that has not seen the test fold."""
-        seen, log_odds = self.held_out(test_fold)
-        return Sigmoid.fit(log_odds, seen.y)
+    @cached_property
+    def sigmoids(self) -> list[Sigmoid]:
+        """The calibration of the classifier that has not seen a fold, for each fold."""
+        held_out = (self.held_out(fold) for fold in range(FOLDS))
+        return [Sigmoid.fit(log_odds, seen.y) for seen, log_odds in held_out]
+
+    @cached_property
+    def briers(self) -> list[float]:
+        """The Brier scores of the held-out forecasts, for each test fold, to choose among candidates by."""
+        held_out = zip(self.sigmoids, (self.held_out(fold) for fold in range(FOLDS)), strict=True)
+        return [float(((sigmoid(log_odds) - seen.y) ** 2).mean()) for sigmoid, (seen, log_odds) in held_out]
 
     def threshold(self, test_fold: int, rule: Rule) -> float:
-        """Its threshold."""
+        """The threshold of the classifier that has not seen the test fold."""
         seen, log_odds = self.held_out(test_fold)
-        return threshold(rule, self.sigmoid(test_fold)(log_odds), seen.y, seen.rain_now)
-
-    def brier_held_out(self, test_fold: int) -> float:
-        """The Brier score of the held-out forecasts, to choose among candidates by."""
-        seen, log_odds = self.held_out(test_fold)
-        return float(((self.sigmoid(test_fold)(log_odds) - seen.y) ** 2).mean())
+        return threshold(rule, self.sigmoids[test_fold](log_odds), seen.y, seen.rain_now)
 
     def forecast(self, test_fold: int, rule: Rule) -> tuple[Floats, Bools]:
         """Probability and decision for the hours of the test fold."""
         rows = self.samples.fold == test_fold
-        probability = self.sigmoid(test_fold)(self.log_odds[rows, test_fold])
+        probability = self.sigmoids[test_fold](self.log_odds[rows, test_fold])
         return probability, probability > self.threshold(test_fold, rule)
 
 
@@ -102,7 +105,7 @@ def cross_fit(samples: Samples, make: Callable[[], Estimator], on_fit: Callable[
 
 def best(candidates: Mapping[K, CrossFit], test_fold: int) -> K:
     """The candidate with the best held-out forecasts; the test fold takes no part."""
-    return min(candidates, key=lambda candidate: candidates[candidate].brier_held_out(test_fold))
+    return min(candidates, key=lambda candidate: candidates[candidate].briers[test_fold])
 
 
 def nested(candidates: Mapping[K, CrossFit], rule: Rule) -> Verification:
@@ -126,7 +129,7 @@ def asked(
         chosen = best(candidates, fold)
         estimator = fit(make(chosen), samples.where(samples.fold != fold))
         log_odds = estimator.decision_function(x[samples.fold == fold])
-        probability = candidates[chosen].sigmoid(fold)(log_odds)
+        probability = candidates[chosen].sigmoids[fold](log_odds)
         forecasts.append((probability, probability > candidates[chosen].threshold(fold, rule)))
     return verified(samples, forecasts)
 

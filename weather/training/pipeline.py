@@ -80,7 +80,7 @@ def _train(
 
     done = stage("exported model, model card", 2)
     seen, log_odds = found.held_out(TEST_FOLD)
-    sigmoid = found.sigmoid(TEST_FOLD)
+    sigmoid = found.sigmoids[TEST_FOLD]
     model = Model(scaler_of(seen.x), fit(Classifier(chosen), seen), sigmoid, found.threshold(TEST_FOLD, rule))
     results = Results(
         model=by_horizon[horizon],

