@@ -21,13 +21,15 @@ NAME = "train_import.py"
 
 def train(given: argparse.Namespace) -> None:
     """Train on hourly observations and write the artifacts."""
-    from weather.training import observations, pipeline
+    from weather.training import pipeline, sources, thresholds
+    from weather.training.samples import samples
 
-    observed = observations.from_csv(given.data) if given.data else observations.new_york_2013()
-    samples = observations.samples(observed, given.horizon)
-    say(f"{observed.name}: {len(samples):,} usable hours, rain follows {samples.y.mean():.1%}")
+    rule = thresholds.parse_rule(given.threshold)
+    observed = sources.read(given.data) if given.data else sources.new_york_2013()
+    data = samples(observed, given.horizon)
+    say(f"{observed.name}: {len(data):,} usable hours, rain follows {data.y.mean():.1%}")
     with stages() as stage:
-        manifest = pipeline.train(observed, samples, given.horizon, given.out, stage)
+        manifest = pipeline.train(observed, data, given.horizon, given.out, stage, rule)
     skill = manifest.metrics["cross_validation"]["model"]["bss_persistence"]
     chosen = ", ".join(f"{name} {value:g}" for name, value in manifest.hyperparameters.items())
     say(f"chosen: {chosen}")
@@ -37,36 +39,46 @@ def train(given: argparse.Namespace) -> None:
 
 
 def evaluate(given: argparse.Namespace) -> None:
-    """Verify artifacts on a file of observations."""
+    """Verify artifacts on files of observations."""
     from weather.reports import evaluation
-    from weather.training import model_card, observations
+    from weather.training import sources
+    from weather.training.card import tables
+    from weather.training.samples import samples
 
     artifacts = artifacts_of(given)
     horizon = evaluation.horizon_of(artifacts, given.horizon)
-    observed = observations.from_csv(given.data)
+    observed = sources.read(given.data)
     for note in observed.notes:
         say(note)
-    samples = observations.samples(observed, horizon)
+    data, note = evaluation.answerable(artifacts, samples(observed, horizon))
+    if note:
+        say(note, "yellow")
     with busy("forecasting and resampling"):
-        rows = evaluation.evaluate(artifacts, samples)
-        scores, table = model_card.scores_json(rows), model_card.table(rows)
+        rows = evaluation.evaluate(artifacts, data)
+        scores, table = tables.as_json(rows), tables.scores(rows)
     say(
-        f"{len(samples):,} hours, rain within {horizon} h follows {samples.y.mean():.1%}; the references' "
-        "frequencies are those of this very file, which favours them"
+        f"{observed.name}: {len(data):,} hours, rain within {horizon} h follows {data.y.mean():.1%}; the "
+        "references' frequencies are those of these very hours, which favours them"
     )
     put(scores, table, given.json)
 
 
 def drift(given: argparse.Namespace) -> int:
     """Compare logged forecasts with the training data."""
-    from weather.reports import drift
-    from weather.training import observations
+    from weather.reports import drift, drift_report, logs, outcomes
+    from weather.training import sources
 
     if given.out:  # before the work, not after it
         given.out.parent.mkdir(parents=True, exist_ok=True)
-    observed = observations.from_csv(given.data) if given.data else observations.new_york_2013()
+    artifacts = artifacts_of(given)
+    observed = sources.read(given.data) if given.data else sources.new_york_2013()
     with busy("comparing"):
-        report = drift.beside_training(artifacts_of(given), observed, given.log, given.outcomes, given.out)
+        then = drift.training_side(artifacts, observed)
+        log = logs.read_log(given.log, artifacts.manifest.optional if artifacts.manifest else ())
+        calibration = outcomes.calibrate(log, given.outcomes) if given.outcomes else None
+        report = drift.compare(then, log, calibration)
+        if given.out:
+            drift_report.write(given.out, report, then, log)
     drifted = ", ".join(report.drifted)
     say(f"{report.rows:,} forecasts, {report.malformed:,} malformed lines; drifted: {drifted or 'none'}")
     put(json.loads(report.as_json()), str(given.out), given.json or given.out is None)
@@ -92,9 +104,20 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("train", parents=[scripts], help=train.__doc__, description=train.__doc__)
     command.set_defaults(action=train)
     command.add_argument(
-        "--data", type=Path, metavar="FILE.csv", help="own observations (default: New York, 2013)"
+        "--data",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="own observations: one CSV, or ISD-Lite files (default: New York, 2013)",
     )
     command.add_argument("--horizon", type=int, default=4, metavar="HOURS", help="default: 4")
+    command.add_argument(
+        "--threshold",
+        default="hss",
+        metavar="RULE",
+        help="Rain above which probability: that of the best Heidke skill score over all hours (hss, the "
+        "default) or over dry hours (onset), or a number, the ratio of cost to loss",
+    )
     command.add_argument("--out", type=Path, default=ARTIFACTS, metavar="DIR", help="default: artifacts")
 
     about = import_artifacts.__doc__
@@ -119,7 +142,9 @@ def parser() -> argparse.ArgumentParser:
     about = evaluate.__doc__
     command = commands.add_parser("evaluate", parents=[pair, scripts], help=about, description=about)
     command.set_defaults(action=evaluate)
-    command.add_argument("--data", type=Path, required=True, metavar="FILE.csv")
+    command.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="FILE", help="one CSV, or ISD-Lite files"
+    )
     command.add_argument("--horizon", type=int, metavar="HOURS", help="default: the manifest's")
 
     about = drift.__doc__
@@ -129,7 +154,7 @@ def parser() -> argparse.ArgumentParser:
         "--log", type=Path, required=True, nargs="+", metavar="PATH", help="log files, or folders of them"
     )
     command.add_argument(
-        "--data", type=Path, metavar="FILE.csv", help="the training data (default: New York, 2013)"
+        "--data", type=Path, nargs="+", metavar="FILE", help="the training data (default: New York, 2013)"
     )
     command.add_argument("--outcomes", type=Path, metavar="FILE.csv", help="rain (0, 1) by hour or features")
     command.add_argument(

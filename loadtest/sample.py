@@ -9,7 +9,7 @@ import random
 
 from loadtest.stations import SAMPLE
 from weather.contract.variables import FEATURES
-from weather.training.observations import new_york_2013
+from weather.training.sources import new_york_2013
 
 ROWS = 1000
 SEED = 2013

@@ -44,6 +44,7 @@ def started(
         try:
             yield process
         finally:
+            process.kill()
             kill_all(mark)
             process.wait()
 
@@ -51,7 +52,7 @@ def started(
 def kill_all(mark: str = SESSION) -> list[str]:
     """Kill what was started under a mark; the command lines of what still ran."""
     killed = []
-    while found := list(running(mark)):  # again, as one may have started another meanwhile
+    while found := running(mark):  # again, as one may have started another meanwhile
         for process in found:
             with suppress(psutil.NoSuchProcess):
                 killed.append(" ".join(process.cmdline()))
@@ -60,13 +61,19 @@ def kill_all(mark: str = SESSION) -> list[str]:
     return killed
 
 
-def running(mark: str) -> Iterator[psutil.Process]:
-    """The processes that were started under a mark and have not ended."""
+def running(mark: str) -> set[psutil.Process]:
+    """The processes that were started under a mark and have not ended, and those that started them: one that
+    changed its title, as BentoML's supervisor does, has overwritten its variables.
+    """
+    own = psutil.Process()
+    spared = {own, *own.parents(), psutil.Process(1)}
+    found: set[psutil.Process] = set()
     for process in psutil.process_iter():
         # Zombies and processes of other users have no environment to read.
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             if process.environ().get(VARIABLE, "").startswith(mark):
-                yield process
+                found |= {process, *process.parents()} - spared
+    return found
 
 
 def lives(process: psutil.Process) -> bool:

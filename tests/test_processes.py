@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 
+from loadtest.serving import PROJECT, free_port
 from tests.processes import lives, started
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 FAMILY = """
 import subprocess, sys, time
@@ -38,6 +41,24 @@ def test_a_failing_test_leaves_neither_a_process_nor_its_children(seconds: int) 
     with pytest.raises(ZeroDivisionError):
         fail_after_starting(family, seconds)
     assert len(family) == 3
+    assert not [process for process in family if lives(process)]
+
+
+def test_a_service_that_a_failing_test_left_is_ended_with_its_supervisor(bentoml_home: Path) -> None:
+    """The supervisor would start a new worker for each one that is killed."""
+    address = ("--host", "127.0.0.1", "--port", str(free_port()))
+    family: list[psutil.Process] = []
+
+    def fail() -> None:
+        environment = {**os.environ, "BENTOML_HOME": str(bentoml_home)}
+        command = (sys.executable, "-m", "bentoml", "serve", ".", *address)
+        with started(*command, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL) as process:
+            family.extend([psutil.Process(process.pid), *until(psutil.Process(process.pid).children)])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert len(family) == 2
     assert not [process for process in family if lives(process)]
 
 

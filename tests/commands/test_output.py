@@ -57,6 +57,31 @@ def test_what_only_we_can_mend_keeps_its_traceback() -> None:
         output.run("x", raising(ZeroDivisionError()))
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_compiled_code_turned_into_another_error_is_one(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command() -> None:
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise ValueError("not a valid PEP 3118 buffer format string") from None
+
+    before = signal.getsignal(number)
+    assert output.run("x", command) == 130
+    assert capsys.readouterr().err == "x: interrupted\n"
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert output.run("x", lambda: signal.raise_signal(signal.SIGINT)) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_commands_own_exit_code_is_kept_and_none_is_success() -> None:
     assert output.run("x", lambda: output.DRIFT) == 3
     assert output.run("x", lambda: None) == 0

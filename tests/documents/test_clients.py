@@ -20,6 +20,16 @@ from tests.conftest import EXAMPLE
 from tests.documents.runner import Document
 from tests.waiting import PATIENCE, until
 
+OTHERS = (
+    "grpcio-health-checking",
+    "kserve",
+    "mlserver",
+    "open-inference-grpc",
+    "open-inference-openapi",
+    "schemathesis",
+    "tritonclient",
+)
+
 
 @pytest.fixture(scope="module")
 def clients(
@@ -34,6 +44,20 @@ def clients(
 
 def test_every_block_does_what_it_shows(clients: dict[str, Any]) -> None:
     assert clients["HOUR"] == EXAMPLE
+
+
+def test_the_versions_of_other_peoples_clients_are_those_that_are_locked() -> None:
+    text = (PROJECT / "docs" / "clients.md").read_text()
+    table = text.partition("### Clients that were tried")[2].partition("Not tried")[0]
+    locks = "".join(
+        (PROJECT / "requirements" / f"{name}.lock").read_text()
+        for name in ("clients", "mlserver", "development")
+    )
+    locked = {name: re.findall(rf"^{name}==(\S+)", locks, re.MULTILINE) for name in OTHERS}
+    rows = re.findall(r"^\| (\S+?),?[ |].*?\| (\d[\d.]*) \|", table, re.MULTILINE)
+    assert {name.lower() for name, _ in rows} == set(OTHERS)
+    for name, version in rows:
+        assert version in locked[name.lower()], name
 
 
 def refusals(client: httpx.Client) -> float:

@@ -12,7 +12,16 @@ import pytest
 from loadtest.serving import PROJECT
 
 DOCS = PROJECT / "docs"
-OTHERS = {".git", ".venv", ".venv-benchmarks", ".venv-mlserver", "reports", "results"}
+OTHERS = {
+    ".git",
+    ".venv",
+    ".venv-artifacts",
+    ".venv-benchmarks",
+    ".venv-clients",
+    ".venv-mlserver",
+    "reports",
+    "results",
+}
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")

@@ -9,6 +9,7 @@ from loadtest.serving import PROJECT
 from tests.documents.runner import Document
 from weather.contract.variables import FEATURES, LIMITS, MAX_ROWS, UNITS
 from weather.http.limits import MAX_BUFFERED_BYTES, MAX_HEADER_BYTES, MAX_IN_FLIGHT
+from weather.open_inference.grpc_server import MAX_MESSAGE_BYTES, MAX_RECEIVING, MAX_STREAMS
 
 README = (PROJECT / "README.md").read_text()
 
@@ -32,6 +33,8 @@ def test_the_operations_document_has_the_limits() -> None:
     assert f"{MAX_ROWS:,}" in operations
     assert f"{MAX_HEADER_BYTES // 1024} KiB" in operations
     assert f"{MAX_BUFFERED_BYTES // 2**20} MiB" in operations
+    assert f"{MAX_MESSAGE_BYTES // 1000 + 1} KB, {MAX_RECEIVING}" in operations
+    assert f"calls at once on a connection | {MAX_STREAMS} |" in operations
 
 
 def test_it_stays_short() -> None:

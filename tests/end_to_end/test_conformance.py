@@ -238,6 +238,14 @@ def test_the_service_conforms_to_its_document(conforms: Conforms, url: str) -> N
 
 
 @pytest.mark.slow("another run of schemathesis")
+def test_a_service_whose_model_can_do_without_a_field_conforms(
+    conforms: Conforms, committed_url: str
+) -> None:
+    assert httpx.get(f"{committed_url}/model").json()["optional"], "or this is the test above once more"
+    conforms(committed_url, examples=EXAMPLES // 5)
+
+
+@pytest.mark.slow("another run of schemathesis")
 def test_a_service_with_keys_conforms_for_a_client_with_a_key(conforms: Conforms, locked: str) -> None:
     conforms(locked, "--header", f"Authorization: Bearer {KEY}", examples=EXAMPLES // 5)
 

@@ -129,6 +129,7 @@ def test_posts_without_a_valid_key_do_not_reach_the_app(file: Path, key: str, pa
         [(b"authorization", b"Basic " + key.encode())],
         [(b"authorization", b"Bearer" + key.encode())],
         [(b"cookie", key.encode())],
+        [(b"cookie", b"Bearer " + key.encode())],
         [(b"x-api-key", b"wrong"), (b"authorization", b"Bearer " + key.encode())],
     )
     for headers in wrong:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from weather.http.cors import Cors
+from weather.http.cors import EXPOSED, Cors
 from weather.http.deadline import Deadline
 from weather.http.problems import Problem, unexpected_problem
 from weather.telemetry.request_id import RequestId
@@ -56,6 +56,6 @@ def test_errors_have_the_headers(
     answer = asyncio.run(ask())
     assert answer.status_code == status
     assert answer.headers["access-control-allow-origin"] == "https://example.org"
-    assert answer.headers["access-control-expose-headers"] == "Retry-After, X-Request-ID"
+    assert answer.headers["access-control-expose-headers"] == ", ".join(EXPOSED)
     assert answer.headers["x-request-id"]
     assert ("retry-after" in answer.headers) == (status == 429)

@@ -37,7 +37,7 @@ def original(model: bytes, scaler: Scaler, rows: NDArray[np.float64]) -> list[ND
 
 def graph(
     nodes: Sequence[onnx.NodeProto],
-    outputs: Sequence[tuple[str, int, list[Any]]],
+    outputs: Sequence[tuple[str, int, Any]],
     constants: dict[str, NDArray[Any]] | None = None,
     shape: Sequence[Any] = (None, 7),
     element: int = TensorProto.FLOAT,

@@ -89,6 +89,21 @@ def test_the_old_systems_files_import_as_they_are(tmp_path: Path) -> None:
     assert "300 support vectors" in done.stderr
 
 
+def test_a_model_that_scales_itself_has_the_identity_beside_it(tmp_path: Path) -> None:
+    folder = Path(__file__).parent / "fixtures" / "pipeline_logreg"
+    model = ("--model", folder / "model.onnx")
+    for scaler in ("none", folder / "scaler.pkl"):
+        done = run_cli("import", "--scaler", scaler, *model, "--json", home=tmp_path)
+        assert done.returncode == 0, done.stderr
+        printed = json.loads(done.stdout)
+        assert printed["scaler"].startswith("weather-scaler:identity-")
+        assert printed["understood"]["scaled_by"] == "model"
+        assert "scaled by the model itself" in done.stderr
+    stored = next((tmp_path / "models" / "weather-scaler").glob("identity-*/scaler.json"))
+    scaler = json.loads(stored.read_text())
+    assert (scaler["mean"], scaler["scale"]) == ([0] * 7, [1] * 7)
+
+
 def test_the_card_comes_with_the_model_and_a_changed_card_is_another_version(
     bentoml_home: Path, pair_folder: Path, tmp_path: Path
 ) -> None:

@@ -9,9 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from weather.contract.names import SERVICE
+from weather.contract.optional import NONE
 from weather.contract.variables import LABELS, Forecast, WeatherVariables
 from weather.http.admission import InFlight
 from weather.http.limits import MAX_IN_FLIGHT
+from weather.http.problems import Problem
 from weather.model.classifier import Classifier
 from weather.open_inference.model import InferenceModel
 from weather.open_inference.outputs import Forecasts
@@ -26,8 +28,9 @@ def make_model(classifier: Classifier) -> MakeModel:
     """A model that is served, ``ready`` or not, ``calibrated`` or not."""
 
     def make(ready: bool = True, calibrated: bool = True) -> InferenceModel:
-        async def is_ready() -> bool:
-            return ready
+        async def check_ready() -> None:
+            if not ready:
+                raise Problem(503)
 
         async def single(observation: WeatherVariables) -> Forecast:
             return classifier.forecast([observation])[0]
@@ -36,6 +39,8 @@ def make_model(classifier: Classifier) -> MakeModel:
             rain, probabilities = classifier.decide(rows)
             return Forecasts([LABELS[wet] for wet in rain], probabilities)
 
-        return InferenceModel(SERVICE, VERSION, calibrated, InFlight(MAX_IN_FLIGHT), is_ready, single, bulk)
+        return InferenceModel(
+            SERVICE, VERSION, calibrated, NONE, InFlight(MAX_IN_FLIGHT), check_ready, single, bulk
+        )
 
     return make

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -306,7 +307,7 @@ def test_a_call_that_takes_too_long_ends_and_gives_its_slot_back(make_model: Mak
         await asyncio.Event().wait()
 
     made = make_model()
-    model = InferenceModel(made.name, made.version, True, made.in_flight, made.ready, never, made.bulk)
+    model = replace(made, single=never)
     free = dict(model.in_flight.free)
 
     async def body(ask: Asking) -> None:
@@ -339,7 +340,7 @@ def test_a_client_that_gives_up_gives_its_slot_back(make_model: MakeModel) -> No
         await asyncio.Event().wait()
 
     made = make_model()
-    model = InferenceModel(made.name, made.version, True, made.in_flight, made.ready, never, made.bulk)
+    model = replace(made, single=never)
     free = dict(model.in_flight.free)
 
     async def body(ask: Asking) -> None:
@@ -361,7 +362,7 @@ def test_a_fault_of_ours_is_internal_and_says_no_more(
         raise RuntimeError("secret")
 
     made = make_model()
-    model = InferenceModel(made.name, made.version, True, made.in_flight, made.ready, broken, made.bulk)
+    model = replace(made, single=broken)
 
     async def body(ask: Asking) -> None:
         code, details, _ = await refused(ask("ModelInfer", **WHO, inputs=[MATRIX]))

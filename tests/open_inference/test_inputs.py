@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from weather.contract.variables import EXAMPLE, FEATURES, LIMITS, MAX_ROWS, WeatherVariables
+from weather.contract.variables import EXAMPLE, FEATURES, LIMITS, MAX_ROWS, WeatherVariables, as_rows
 from weather.http.problems import Problem
 from weather.open_inference.datatypes import DTYPES, FEW, as_numbers, decimals, decimals_of_many
 from weather.open_inference.inputs import MATRIX, InputTensor
@@ -91,9 +91,13 @@ def test_a_table_of_columns_of_several_datatypes() -> None:
 
 
 @given(st.integers(-999_999, 999_999), st.integers(0, 9))
+@example(1, 5)
+@example(999_999, 0)
 def test_fp32_is_read_as_the_decimal_that_it_stands_for(digits: int, places: int) -> None:
     value = float(f"{digits}e-{places}")
-    assert decimals([float(np.float32(value))]) == [value if abs(value) >= 1e-5 else np.float32(value)]
+    assume(value == 0 or abs(value) >= 1e-5)
+    assert decimals([float(np.float32(value))]) == [value]
+    assert decimals_of_many(np.array([value], np.float32)).tolist() == [value]
 
 
 @given(st.lists(st.floats(width=32), min_size=1, max_size=20))
@@ -230,3 +234,51 @@ def test_a_request_of_another_form_is_refused(what: str) -> None:
 def test_an_unknown_name_is_cut() -> None:
     [(_, message)] = refused([*named(), InputTensor("x" * 1000, "FP64", [1, 1], [1])])
     assert message.startswith("x" * 64 + " is not")
+
+
+OPTIONAL = frozenset(["visibility_km"])
+AT = FEATURES.index("visibility_km")
+
+
+def as_array(tensors: list[InputTensor]) -> NDArray[np.float64]:
+    result = read(tensors, OPTIONAL)
+    return as_rows([result]) if isinstance(result, WeatherVariables) else result
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_tensor_of_an_optional_field_may_be_left_out(rows: int) -> None:
+    tensors = [tensor for tensor in named(rows) if tensor.name not in OPTIONAL]
+    expected = [[*ROW[:AT], np.nan, *ROW[AT + 1 :]]] * rows
+    np.testing.assert_array_equal(as_array(tensors), expected)
+    [(loc, message)] = refused(tensors)
+    assert loc == ["inputs"]
+    assert message.startswith("the tensor visibility_km is missing: ")
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_nan_in_an_optional_field_is_a_missing_value(rows: int) -> None:
+    row = [*ROW[:AT], np.nan, *ROW[AT + 1 :]]
+    data = np.array([ROW] * (rows - 1) + [row])
+    for elements in (data.ravel(), data.ravel().tolist()):
+        np.testing.assert_array_equal(as_array(matrix(elements, [rows, WIDTH])), data)
+    [(loc, message)] = refused(matrix(data.ravel(), [rows, WIDTH]))
+    assert loc == ["inputs", 0, "data", rows - 1, AT]
+    assert "is not a finite number" in message
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("what", [name for name in BAD if "NaN" not in name and "percentage" not in name])
+def test_anything_else_in_an_optional_field_is_refused(what: str, rows: int) -> None:
+    value, _ = BAD[what]
+    with pytest.raises(Problem) as problem:
+        read(named(rows, visibility_km=[1.0] * (rows - 1) + [value]), OPTIONAL)
+    [fault] = problem.value.detail
+    assert fault.loc == ["inputs", AT, "data", rows - 1]
+    assert fault.msg.startswith("visibility_km is ")
+
+
+def test_nan_in_another_field_is_refused_where_one_is_optional() -> None:
+    with pytest.raises(Problem) as problem:
+        read(named(2, humidity=[0.5, np.nan]), OPTIONAL)
+    [fault] = problem.value.detail
+    assert "humidity is not a finite number" in fault.msg

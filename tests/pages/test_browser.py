@@ -380,3 +380,27 @@ def test_a_busy_or_absent_service_is_said_in_a_sentence(page: Page) -> None:
     page.unroute("**/predict")
     button.click()
     expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_field_that_the_model_can_do_without_may_be_switched_off(
+    page: Page, url: str, committed_url: str
+) -> None:
+    page.goto(committed_url)
+    page.locator("#curve svg").wait_for()
+    box = page.get_by_role("checkbox", name="not measured: Visibility")
+    expect(page.get_by_role("checkbox", name="not measured")).to_have_count(1)
+    expect(box).not_to_be_checked()
+    sent = json.loads(page.locator(".preset").first.get_attribute("data-observation") or "")
+    box.check()
+    expect(page.locator("#field-visibility_km")).to_have_value("")
+    del sent["visibility_km"]
+    expect_forecast(page, plain(committed_url, sent))
+    expect(page.locator("#curl")).not_to_contain_text("visibility_km")
+    page.select_option("#along", "visibility_km")
+    expect(page.locator("#curve svg .here")).to_be_visible()
+    expect(page.locator("#curve .dot")).to_have_count(0)
+    assert_accessible(page)
+    page.locator(".preset").first.click()
+    expect(box).not_to_be_checked()
+    opened(page)
+    expect(page.get_by_role("checkbox", name="not measured")).to_have_count(0)

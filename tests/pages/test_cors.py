@@ -17,6 +17,7 @@ from loadtest.serving import served
 from tests.conftest import EXAMPLE
 from tests.http.test_protocol import overload
 from tests.pages.browser import CHROMIUM, browser
+from weather.http.cors import EXPOSED
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
 
@@ -179,7 +180,7 @@ def test_a_preflight_that_asks_for_too_much_is_refused_like_everything_else(
 def test_answers_vary_by_origin_and_only_allowed_ones_are_named(guarded: str) -> None:
     allowed = httpx.get(f"{guarded}/livez", headers=ORIGIN)
     assert allowed.headers["access-control-allow-origin"] == "https://example.org"
-    assert allowed.headers["access-control-expose-headers"] == "Retry-After, X-Request-ID"
+    assert allowed.headers["access-control-expose-headers"] == ", ".join(EXPOSED)
     for headers in ({}, {"Origin": "https://example.com"}):
         answer = httpx.get(f"{guarded}/livez", headers=headers)
         assert answer.status_code == 200

@@ -57,8 +57,9 @@ def test_every_field_is_labelled_and_has_a_place_for_its_error() -> None:
 
 
 def test_the_form_starts_with_the_first_example() -> None:
-    values = {field["name"]: float(field["value"]) for field in INPUTS if field["type"] == "number"}
-    switches = {field["name"]: float("checked" in field) for field in INPUTS if field["type"] == "checkbox"}
+    named = [field for field in INPUTS if "name" in field]
+    values = {field["name"]: float(field["value"]) for field in named if field["type"] == "number"}
+    switches = {field["name"]: float("checked" in field) for field in named if field["type"] == "checkbox"}
     assert values | switches == EXAMPLES[0].observation
 
 

@@ -11,7 +11,7 @@ from stations.forwarding.client import optional_fields
 from stations.store.reading import CSV_COLUMNS
 from weather.contract import variables
 from weather.http.openapi import document
-from weather.training import observations
+from weather.training import sources
 
 
 def test_the_fields_their_limits_and_units_are_the_forecast_service_s() -> None:
@@ -26,7 +26,7 @@ def test_its_openapi_document_can_be_read() -> None:
 
 
 def test_the_export_has_the_columns_that_training_reads() -> None:
-    assert {theirs: ours for ours, theirs in CSV_COLUMNS.items()} == observations.CSV_COLUMNS
+    assert {theirs: ours for ours, theirs in CSV_COLUMNS.items()} == sources.CSV_COLUMNS
 
 
 def test_it_stands_alone() -> None:

@@ -21,7 +21,8 @@ from tests.pages.browser import CHROMIUM, browser
 from tests.waiting import until
 from weather.importing.artifacts import Artifacts
 from weather.reports import evaluation
-from weather.training import observations
+from weather.training import sources
+from weather.training.samples import samples as samples_of
 
 FOR_EVER = {"STATIONS_REPORTS_DAYS": "0", "STATIONS_HOURS_DAYS": "0"}
 
@@ -49,7 +50,7 @@ def test_the_scores_are_those_of_evaluate(
 ) -> None:
     horizon = evaluation.horizon_of(artifacts, None)
     ours = httpx.get(f"{week.url}/scores").json()
-    samples = observations.samples(observations.from_csv(export), horizon)
+    samples = samples_of(sources.from_csv(export), horizon)
     for name, part in (("all", ours["all"]), *ours["stations"].items()):
         here = samples if name == "all" else samples.where(samples.station == name)
         theirs = evaluation.evaluate(artifacts, here)["model"].scores()
@@ -68,7 +69,7 @@ def test_the_scores_are_those_of_evaluate(
 
 
 def test_the_export_is_training_data(export: Path) -> None:
-    observed = observations.from_csv(export)
+    observed = sources.from_csv(export)
     assert observed.notes == []
     assert sorted(set(observed.table["station"])) == ["EWR", "JFK", "LGA"]
 

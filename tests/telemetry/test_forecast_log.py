@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import httpx
+import numpy as np
 
 from loadtest.run import logging_to
 from loadtest.serving import PROJECT, served
@@ -13,6 +14,7 @@ from loadtest.stations import OBSERVATIONS
 from tests.conftest import EXAMPLE
 from tests.fixtures.contract import NUMERIC
 from weather.contract.variables import FEATURES
+from weather.reports.logs import MIN_ROWS, read_log
 from weather.telemetry.forecast_log import FIELDS
 
 
@@ -61,3 +63,18 @@ def test_forecasts_succeed_when_the_log_cannot_be_written(bentoml_home: Path, tm
         for _ in range(3):
             assert httpx.post(f"{url}/predict", json=EXAMPLE).status_code == 200
     assert output.read_text().count("no more forecasts are logged") == 1
+
+
+def test_a_missing_value_is_null_in_the_log_and_the_drift_report_reads_it(
+    committed_home: Path, tmp_path: Path
+) -> None:
+    missing = {name: value for name, value in EXAMPLE.items() if name != "visibility_km"}
+    with served(committed_home, env=logging_to(tmp_path)) as url:
+        assert httpx.post(f"{url}/predict", json=missing).status_code == 200
+        records = [missing] * (MIN_ROWS - 2) + [EXAMPLE]
+        assert httpx.post(f"{url}/predict_batch", json={"observations": records}).status_code == 200
+    found = lines(tmp_path)
+    assert [line["visibility_km"] for line in found] == [None] * (MIN_ROWS - 1) + [EXAMPLE["visibility_km"]]
+    log = read_log([tmp_path], ["visibility_km"])
+    assert log.malformed == 0
+    assert np.isnan(log.table["visibility_km"]).sum() == MIN_ROWS - 1

@@ -63,6 +63,7 @@ def import_artifacts(given: argparse.Namespace) -> None:
     from weather.importing import store
     from weather.importing.reference import compare
     from weather.importing.sandbox import compile_apart
+    from weather.importing.understanding import below
 
     latest = store.latest_pair()
     if given.if_missing and latest:
@@ -87,9 +88,7 @@ def import_artifacts(given: argparse.Namespace) -> None:
         say(line, "yellow" if line.startswith("WARNING") else "")
     if agreement:
         out = f", {agreement.left_out:,} more are outside of what is accepted" if agreement.left_out else ""
-        apart = (
-            "" if agreement.probability is None else f", probabilities by at most {agreement.probability:.1g}"
-        )
+        apart = "" if agreement.probability is None else f", probabilities by {below(agreement.probability)}"
         ties = f" but for {agreement.ties} at a tie" if agreement.ties else ""
         say(f"beside {given.check}, {agreement.rows:,} rows{out}: no label differs{ties}{apart}", "green")
     if known:

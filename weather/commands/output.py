@@ -12,9 +12,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
+
+if TYPE_CHECKING:  # importing artifacts needs nothing of training
+    from weather.training.progress import Stage
 
 SUCCESS, BAD_INPUT, USAGE, DRIFT = range(4)
 INTERRUPTED = 130
@@ -29,9 +33,6 @@ EXIT_CODES = {
     CLOSED_PIPE: "the reader of stdout went away",
 }
 """130 and 141 are what shells report of programs that SIGINT and SIGPIPE ended."""
-
-Stage = Callable[[str, int], Callable[[], None]]
-"""Begins a stage of so many steps; what it returns is called after each step."""
 
 console = Console(stderr=True)
 
@@ -64,24 +65,46 @@ def run(name: str, command: Callable[[], int | None]) -> int:
     What a user can mend (a ValueError such as BadArtifact or BadData, a file or a package that
     isn't there) is one sentence; what only we can mend keeps its traceback.
     """
-    # SIGTERM as Ctrl-C, or the processes that a command has started would go on without it.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupted = False
+
+    def interrupt(number: int, frame: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    # SIGTERM as Ctrl-C, or the processes that a command has started would go on without it. A signal that
+    # is ignored, as SIGINT in `make train &`, stays so.
+    before = {
+        number: signal.signal(number, interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         code = command() or SUCCESS
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        say(f"{name}: interrupted", "yellow")
-        return INTERRUPTED
+        return _interrupted(name)
     except BrokenPipeError:
         # Python flushes stdout again at its end, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
-    except ModuleNotFoundError as error:
-        say(f"{name}: the package {error.name} is missing: install requirements/training.lock", "red")
-        return BAD_INPUT
-    except (ValueError, OSError) as error:
-        say(f"{name}: {error}", "red")
+    except Exception as error:
+        if interrupted:  # compiled code may turn a KeyboardInterrupt into an error of its own
+            return _interrupted(name)
+        if isinstance(error, ModuleNotFoundError):
+            say(f"{name}: the package {error.name} is missing: install requirements/training.lock", "red")
+        elif isinstance(error, (ValueError, OSError)):
+            say(f"{name}: {error}", "red")
+        else:
+            raise
         return BAD_INPUT
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupted(name: str) -> int:
+    # A console of its own: the other may have been interrupted between writing a line and forgetting it.
+    Console(stderr=True).print(f"{name}: interrupted", style="yellow", highlight=False, soft_wrap=True)
+    return INTERRUPTED

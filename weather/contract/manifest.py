@@ -34,6 +34,8 @@ class Manifest(BaseModel):
     horizon_hours: int
     threshold: float
     features: list[Feature]
+    optional: list[str] = []
+    """Features that may be missing: the model answers without them where they are NaN."""
     data: dict[str, Any]
     split: dict[str, Any]
     hyperparameters: dict[str, float]

@@ -99,5 +99,5 @@ _values = attrgetter(*FEATURES)
 
 
 def as_rows(observations: Sequence[WeatherVariables]) -> NDArray[np.float64]:
-    """float64[n, features], in the order of FEATURES."""
+    """float64[n, features], in the order of FEATURES; NaN for None (see ``contract.optional``)."""
     return np.array([_values(o) for o in observations], np.float64)

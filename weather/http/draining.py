@@ -15,6 +15,8 @@ from weather.http.problems import Problem
 
 log = logging.getLogger("bentoml.weather")
 
+SHUTTING_DOWN = "the service is shutting down"
+
 
 class Draining:
     """ASGI middleware: after SIGTERM ``/readyz`` is 503; other requests are served for ``seconds`` more.
@@ -39,7 +41,7 @@ class Draining:
         if not self.draining or scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["path"] == "/readyz":
-            await Problem(503, "the service is shutting down").response()(scope, receive, send)
+            await Problem(503, SHUTTING_DOWN).response()(scope, receive, send)
         else:
             await self.app(scope, receive, closing(send))
 

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from weather.contract.fields import SUMMARY, TITLE
-from weather.contract.variables import ANSWER, EXAMPLE, MAX_ROWS, POSITIVE, Forecasts, Observations
+from weather.contract.optional import NONE, observations_type
+from weather.contract.variables import ANSWER, EXAMPLE, FEATURES, MAX_ROWS, POSITIVE, Forecasts
 from weather.contract.version import VERSION
 from weather.http import openapi_inference
 from weather.http.limits import ENDPOINTS
@@ -34,7 +35,16 @@ MODEL: dict[str, Any] = {
     "application/json": {
         "schema": {
             "type": "object",
-            "required": ["version", "tags", "calibrated", "horizon_hours", "threshold", "features", "sha256"],
+            "required": [
+                "version",
+                "tags",
+                "calibrated",
+                "horizon_hours",
+                "threshold",
+                "optional",
+                "features",
+                "sha256",
+            ],
             "properties": {
                 "name": {"type": ["string", "null"]},
                 "version": {"type": "string"},
@@ -44,6 +54,11 @@ MODEL: dict[str, Any] = {
                 "threshold": {
                     "type": ["number", "null"],
                     "description": f"{POSITIVE} above this probability",
+                },
+                "optional": {
+                    "type": "array",
+                    "items": {"enum": [*FEATURES]},
+                    "description": "fields that may be null or absent in an observation",
                 },
                 "features": {"type": "array", "items": {"type": "object"}},
                 "sha256": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -64,10 +79,13 @@ SCHEMES = {
 """The two ways to send an API key."""
 
 
-def document(keys: bool = False) -> dict[str, Any]:
-    """OpenAPI 3.1 for the public endpoints; ``keys``: whether the POST paths require an API key."""
+def document(keys: bool = False, optional: frozenset[str] = NONE) -> dict[str, Any]:
+    """OpenAPI 3.1 for the public endpoints.
+
+    ``keys``: whether the POST paths require an API key; ``optional``: the fields that may be missing.
+    """
     _, schemas = models_json_schema(
-        [(Observations, "validation"), (Forecasts, "serialization")],
+        [(observations_type(optional), "validation"), (Forecasts, "serialization")],
         ref_template="#/components/schemas/{model}",
     )
     result: dict[str, Any] = {
@@ -93,7 +111,7 @@ def document(keys: bool = False) -> dict[str, Any]:
                     **json_content("Observations", {"observations": [EXAMPLE]}),
                     **_csv(
                         CSV_EXAMPLE,
-                        "a header with the field names in any order, then one line per observation",
+                        _csv_meaning(optional),
                     ),
                 },
                 {
@@ -124,7 +142,11 @@ def document(keys: bool = False) -> dict[str, Any]:
             **openapi_inference.paths(),
         },
         "components": {
-            "schemas": {**schemas["$defs"], **openapi_inference.SCHEMAS, "Problem": PROBLEM_SCHEMA}
+            "schemas": {
+                **schemas["$defs"],
+                **openapi_inference.schemas(optional),
+                "Problem": PROBLEM_SCHEMA,
+            }
         },
     }
     if keys:
@@ -145,6 +167,13 @@ def _post(summary: str, operation: str, body: dict[str, Any], content: dict[str,
             "responses": post_responses(ENDPOINTS[f"/{operation}"], content),
         }
     }
+
+
+def _csv_meaning(optional: frozenset[str]) -> str:
+    meaning = "a header with the field names in any order, then one line per observation"
+    if not optional:
+        return meaning
+    return f"{meaning}; a column that may be missing may have empty cells: {', '.join(sorted(optional))}"
 
 
 def _csv(example: str, meaning: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from weather.contract.names import SERVICE
@@ -168,6 +169,17 @@ BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "b
 
 
 SERVER = {"application/json": {"schema": {"type": "object", "required": ["name", "version", "extensions"]}}}
+
+
+def schemas(optional: frozenset[str]) -> dict[str, Any]:
+    """Every schema; that of the inputs names the fields of ``optional``, which may be missing."""
+    if not optional:
+        return SCHEMAS
+    result = deepcopy(SCHEMAS)
+    result["InferenceRequest"]["properties"]["inputs"]["description"] += (
+        f"; NaN is a missing value in {', '.join(sorted(optional))}, whose tensors may also be left out"
+    )
+    return result
 
 
 def flag(name: str) -> dict[str, Any]:

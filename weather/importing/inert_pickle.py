@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import pickletools
+import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -190,10 +191,13 @@ def load(content: bytes, names: Collection[str]) -> object:
             StandardScaler uses.
     """
     try:
-        return _Machine(BytesIO(content), names).run()
+        with warnings.catch_warnings():
+            # Python only warns of an escape that does not exist; no pickled StandardScaler has one.
+            warnings.simplefilter("error", DeprecationWarning)
+            return _Machine(BytesIO(content), names).run()
     except BadArtifact:
         raise
-    except (LookupError, TypeError, ValueError, EOFError) as error:
+    except (LookupError, TypeError, ValueError, EOFError, DeprecationWarning) as error:
         raise BadArtifact(f"it is truncated or not a pickle ({error})") from error
 
 

@@ -49,13 +49,13 @@ def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto
 
     From the training range (the manifest's, else the scaler's mean +- 4 standard deviations): uniform
     ones and ones as instruments give them; rows on the thresholds of the graph's trees; the means; the
-    edges and corners of the contract.
+    edges and corners of the contract; rows without each value that may be missing.
     """
     rng = np.random.default_rng(7)
     low, high = scaler.mean - 4 * scaler.scale, scaler.mean + 4 * scaler.scale
-    if manifest:
-        low = np.array([feature.minimum for feature in manifest.features])
-        high = np.array([feature.maximum for feature in manifest.features])
+    for feature in manifest.features if manifest else ():
+        index = FEATURES.index(feature.name)
+        low[index], high[index] = feature.minimum, feature.maximum
     low, high = np.clip(low, *LIMIT.T), np.clip(high, *LIMIT.T)
     inside = rng.uniform(low, high, size=(UNIFORM, len(FEATURES)))
     for index, name in enumerate(FEATURES):
@@ -65,8 +65,13 @@ def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto
     edges = np.repeat(middle[None], 2 * len(FEATURES), axis=0)
     edges[np.arange(len(edges)), np.arange(len(edges)) // 2] = LIMIT.ravel()
     gridded = observations(scaler, GRIDDED, rng).clip(low, high)
+    incomplete = []
+    for name in manifest.optional if manifest else ():
+        without = inside.copy()
+        without[:, FEATURES.index(name)] = np.nan
+        incomplete.append(without)
     return np.concatenate(
-        [inside, gridded, *_on_thresholds(model, scaler, rng), middle[None], edges, LIMIT.T]
+        [inside, gridded, *_on_thresholds(model, scaler, rng), middle[None], edges, LIMIT.T, *incomplete]
     )
 
 
@@ -99,8 +104,10 @@ def _thresholds(model: onnx.ModelProto) -> Iterator[tuple[NDArray[np.int64], NDA
         if values is not None and "nodes_featureids" in named:
             at = np.array(named["nodes_featureids"].ints)
             thresholds = np.asarray(_numbers(values), np.float64)
-            if at.shape == thresholds.shape:
-                yield at, thresholds
+            modes = named["nodes_modes"].strings if "nodes_modes" in named else ()
+            branches = np.array([mode != b"LEAF" for mode in modes] or [True] * len(at))
+            if at.shape == thresholds.shape == branches.shape:
+                yield at[branches], thresholds[branches]
 
 
 def _numbers(attribute: onnx.AttributeProto) -> object:

@@ -91,7 +91,7 @@ def compare(compiled: Compiled, path: Path, tolerance: float | None = None) -> A
         at = int(wrong[0])
         raise BadArtifact(
             f"{path}: {len(wrong):,} of {len(rain):,} labels differ; the first in line {known.lines[at]}, "
-            f"where {LABELS[served.rain[at]]} would be served for {LABELS[rain[at]]}"
+            f"where {LABELS[int(served.rain[at])]} would be served for {LABELS[int(rain[at])]}"
         )
     return Agreement(len(rain), known.left_out, largest, int(((served.rain != rain) & tied).sum()))
 

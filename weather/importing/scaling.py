@@ -62,11 +62,14 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
     }
     plain: dict[Takes, Arrays] = {kind: original.run(prepare(rows)) for kind, prepare in kinds.items()}
     label = None if roles.label is None else plain["raw"][roles.label].reshape(-1)[0]
-    answers = {kind: _answers(arrays, roles, label) for kind, arrays in plain.items()}
+    probable = (
+        any(is_probability(columns_of(roles.score, a)) for a in plain.values()) if roles.score else False
+    )
+    answers = {kind: _answers(arrays, roles, label, probable) for kind, arrays in plain.items()}
     effect = {kind: np.empty((len(FEATURES), len(answers[kind].measures))) for kind in kinds}
     for kind, prepare in kinds.items():
         for field in range(len(FEATURES)):
-            found = _answers(original.run(prepare(changed[field])), roles, label)
+            found = _answers(original.run(prepare(changed[field])), roles, label, probable)
             effect[kind][field] = np.abs(found.measures - answers[kind].measures).mean(axis=1)
     constants = holds_constants(original.model, scaler)
     if np.allclose(answers["raw"].measures, answers["scaled"].measures, rtol=0, atol=1e-6):
@@ -113,13 +116,13 @@ class _Answers:
         return bool(4 * np.median(np.abs(self.score)) < np.median(np.abs(other.score)))
 
 
-def _answers(arrays: Arrays, roles: Roles, label: object) -> _Answers:
-    """``label`` is either of the two labels."""
+def _answers(arrays: Arrays, roles: Roles, label: object, probable: bool) -> _Answers:
+    """``label`` is either of the two labels; ``probable`` says that the score is a probability."""
     measures, score = [], None
     if roles.score:
         columns = np.nan_to_num(columns_of(roles.score, arrays), posinf=1e9, neginf=-1e9)
-        if is_probability(columns):
-            measures.append(columns[:, -1])
+        if probable:
+            measures.append(columns[:, -1].clip(0, 1))
             score = columns[:, -1] - 0.5
         else:
             score = columns[:, -1] - (columns[:, 0] if columns.shape[1] == 2 else 0)

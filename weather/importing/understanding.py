@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from weather.contract.variables import NEGATIVE, POSITIVE
 from weather.importing.checking import Difference
 from weather.importing.outputs import Outputs
 from weather.importing.scaling import Verdict
+
+
+def below(difference: float) -> str:
+    """A difference in words, to the next power of ten: its digits change with the processor."""
+    return f"less than {10.0 ** np.ceil(np.log10(difference)):g}" if difference else "nothing"
 
 
 @dataclass(frozen=True)
@@ -31,10 +39,10 @@ class Understanding:
         scaler = "the scaler" if self.verdict.takes == "scaled" else "the model itself"
         lines = [f"scaled by {scaler}: {self.verdict.reason}"]
         if label is None:
-            lines.append("label: none; it is rain where that is likelier than not")
+            lines.append(f"label: none; it is {POSITIVE} where that is likelier than not")
         else:
             other = next(known for known in label.classes if known != label.rain)
-            lines.append(f"label: output {label.name}; {label.rain!r} is rain, {other!r} is not")
+            lines.append(f"label: output {label.name}; {label.rain!r} is {POSITIVE}, {other!r} is {NEGATIVE}")
         if score is None or not score.probability:
             lines.append('probability: none; "probability" will be null')
         else:
@@ -42,7 +50,7 @@ class Understanding:
             way = f", by the {score.squash} of a logit" if score.squash else ""
             way += ", as 1 less that of no rain" if score.complement else ""
             lines.append(f"probability: output {' and '.join(score.names)}{column}{way}")
-        apart = "" if check.score is None else f", scores by at most {check.score:.1g}"
+        apart = "" if check.score is None else f", scores by {below(check.score)}"
         ties = f" and {check.ties} at a tie" if check.ties else ""
         rows = f"beside ONNX Runtime on the original, {check.rows:,} rows"
         return [*lines, f"{rows}: {check.labels} labels differ{ties}{apart}", *self.remarks]

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from weather.contract.optional import NONE, record_type
 from weather.contract.variables import LABELS, Forecast, WeatherVariables, as_rows
 
 INPUT = "observations"
@@ -85,11 +86,16 @@ class Classifier:
         ]
 
 
-def golden_faults(classifier: Classifier, golden: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Forecast the manifest's golden rows; one sentence for each with an unexpected result."""
+def golden_faults(
+    classifier: Classifier, golden: Iterable[Mapping[str, Any]], optional: frozenset[str] = NONE
+) -> list[str]:
+    """Forecast the manifest's golden rows; one sentence for each with an unexpected result.
+
+    Rows may lack the fields of ``optional``.
+    """
     faults = []
     for number, row in enumerate(golden):
-        forecast = classifier.forecast([WeatherVariables(**row["observation"])])[0]
+        forecast = classifier.forecast([record_type(optional)(**row["observation"])])[0]
         if forecast.prediction != row["prediction"]:
             faults.append(f"golden row {number}: {forecast.prediction} instead of {row['prediction']}")
         elif (

@@ -9,6 +9,7 @@ from typing import Any
 import bentoml
 
 from weather.contract.names import COMPILED_FILE
+from weather.contract.optional import optional_fields
 from weather.model.classifier import Classifier, golden_faults
 
 
@@ -41,7 +42,8 @@ def load(scaler: bentoml.Model, classifier: bentoml.Model) -> Classifier:
             "import the pair again"
         )
     loaded = Classifier(Path(classifier.path_of(COMPILED_FILE)).read_bytes())
-    faults = golden_faults(loaded, metadata.get("manifest", {}).get("golden", ()))
+    golden = metadata.get("manifest", {}).get("golden", ())
+    faults = golden_faults(loaded, golden, optional_fields(metadata))
     if faults:
         raise NotServable("the model's forecasts differ from those at training: " + "; ".join(faults))
     return loaded

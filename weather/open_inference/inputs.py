@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from math import inf, isfinite, nan
+from math import inf, isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from weather.contract.faults import Fault, faults
+from weather.contract.optional import NONE, record_type
 from weather.contract.variables import FEATURES, LIMITS, MAX_ROWS, WeatherVariables
 from weather.http.limits import MAX_FAULTS
 from weather.http.problems import bad_request
@@ -64,31 +65,38 @@ class Block:
         return ["inputs", self.index, "data", row, *end]
 
 
-def observations(tensors: Sequence[InputTensor]) -> WeatherVariables | NDArray[np.float64]:
+def observations(
+    tensors: Sequence[InputTensor], optional: frozenset[str] = NONE
+) -> WeatherVariables | NDArray[np.float64]:
     """One observation, or several as float64[n, features] in the contract's order; all as it accepts them.
+
+    A field of ``optional`` is missing where its element is NaN, the only such value that a tensor has,
+    or where it has no tensor.
 
     Raises:
         Problem: 400, with every fault, up to MAX_FAULTS of them.
     """
-    blocks, found = arrange(tensors)
+    blocks, found = arrange(tensors, optional)
     if found:
         raise bad_request(found[:MAX_FAULTS])
     if blocks[0].rows == 1:
         try:
-            return observation(blocks, 0)
+            return observation(blocks, 0, optional)
         except ValidationError as error:
             raise bad_request(list(value_faults(blocks, 0, error))) from None
-    rows = np.empty((blocks[0].rows, len(FEATURES)))
+    rows = np.full((blocks[0].rows, len(FEATURES)), np.nan)
     for block in blocks:
         rows[:, block.columns] = as_float64(block.elements).reshape(block.rows, len(block.columns))
     accepted = (rows >= LOW) & (rows <= HIGH)
+    if optional:
+        accepted |= np.isnan(rows) & [name in optional for name in FEATURES]
     if accepted.all():
         return rows
     refused = np.flatnonzero(~accepted.all(axis=1)).tolist()
-    raise bad_request(list(islice(faults_of_rows(blocks, refused), MAX_FAULTS)))
+    raise bad_request(list(islice(faults_of_rows(blocks, refused, optional), MAX_FAULTS)))
 
 
-def arrange(tensors: Sequence[InputTensor]) -> tuple[list[Block], list[Fault]]:
+def arrange(tensors: Sequence[InputTensor], optional: frozenset[str]) -> tuple[list[Block], list[Fault]]:
     """The tensors as blocks of columns, after names, datatypes, shapes and sizes have been checked."""
     columns = MATRIX_COLUMNS if any(tensor.name == MATRIX for tensor in tensors) else COLUMNS
     blocks: list[Block] = []
@@ -105,7 +113,9 @@ def arrange(tensors: Sequence[InputTensor]) -> tuple[list[Block], list[Fault]]:
         found.insert(0, Fault(["inputs"], f"no input tensor is known: {EXPECTED}", "missing"))
     else:
         found += [
-            Fault(["inputs"], f"the tensor {name} is missing: {EXPECTED}", "missing") for name in missing
+            Fault(["inputs"], f"the tensor {name} is missing: {EXPECTED}", "missing")
+            for name in missing
+            if name not in optional
         ]
     return blocks, found or list(count_faults(blocks))
 
@@ -177,7 +187,7 @@ def count_faults(blocks: Sequence[Block]) -> Iterator[Fault]:
 
 
 def as_float64(elements: list[Any] | NDArray[Any]) -> NDArray[np.float64]:
-    """The elements, with NaN for what is not a number."""
+    """The elements; infinite, which no range accepts, for what is not a number."""
     if isinstance(elements, np.ndarray) or set(map(type, elements)) <= {int, float}:
         try:
             return np.asarray(elements, np.float64)
@@ -187,16 +197,16 @@ def as_float64(elements: list[Any] | NDArray[Any]) -> NDArray[np.float64]:
 
 
 def number(element: object) -> float:
-    """A number as a float, infinite if it is too large for one; NaN for anything else."""
+    """A number as a float; infinite if it is too large for one, and for anything else."""
     if type(element) is not int and type(element) is not float:
-        return nan
+        return inf
     try:
         return float(element)
     except OverflowError:
         return inf
 
 
-def observation(blocks: Sequence[Block], row: int) -> WeatherVariables:
+def observation(blocks: Sequence[Block], row: int, optional: frozenset[str]) -> WeatherVariables:
     """One row.
 
     Raises:
@@ -211,7 +221,14 @@ def observation(blocks: Sequence[Block], row: int) -> WeatherVariables:
         for column, element in zip(block.columns, elements, strict=True):
             # As float, because there are integers too large for one.
             record[FEATURES[column]] = number(element) if type(element) is int else element
-    return WeatherVariables.model_validate(record)
+    missing = frozenset(name for name in optional if is_missing(record.get(name, nan)))
+    known = {name: value for name, value in record.items() if name not in missing}
+    return record_type(missing).model_validate(known)
+
+
+def is_missing(element: object) -> bool:
+    """Whether an element of an optional field says that there is no value; null is refused."""
+    return type(element) is float and isnan(element)
 
 
 def value_faults(blocks: Sequence[Block], row: int, error: ValidationError) -> Iterator[Fault]:
@@ -222,10 +239,10 @@ def value_faults(blocks: Sequence[Block], row: int, error: ValidationError) -> I
     return (replace(fault, loc=locs[str(fault.loc[0])]) for fault in faults(error))
 
 
-def faults_of_rows(blocks: Sequence[Block], rows: Sequence[int]) -> Iterator[Fault]:
+def faults_of_rows(blocks: Sequence[Block], rows: Sequence[int], optional: frozenset[str]) -> Iterator[Fault]:
     """The faults of rows that have some."""
     for row in rows:
         try:
-            observation(blocks, row)
+            observation(blocks, row, optional)
         except ValidationError as error:
             yield from value_faults(blocks, row, error)

@@ -23,9 +23,13 @@ class InferenceModel:
     name: str
     version: str
     calibrated: bool
+    optional: frozenset[str]
+    """Fields that the model can do without."""
+
     in_flight: InFlight
 
-    ready: Callable[[], Awaitable[bool]]
+    check_ready: Callable[[], Awaitable[None]]
+    """Raises a ``Problem`` with 503 while no forecast can be had."""
 
     single: Callable[[WeatherVariables], Awaitable[Forecast]]
     """Through adaptive batching, as ``/predict``."""
@@ -46,14 +50,13 @@ class InferenceModel:
                 404, f"{self.name} has no such version here; it is served in version {self.version}"
             )
 
-    async def check_ready(self) -> None:
-        """Refuse if no forecast can be had now.
-
-        Raises:
-            Problem: 503.
-        """
-        if not await self.ready():
-            raise Problem(503)
+    async def ready(self) -> bool:
+        """Whether forecasts can be had."""
+        try:
+            await self.check_ready()
+        except Problem:
+            return False
+        return True
 
     def admit(self, size: int) -> None:
         """Refuse a large request before it is parsed, which costs as much as its forecasts.
@@ -71,7 +74,7 @@ class InferenceModel:
                 what the other endpoints raise.
         """
         wanted = chosen(requested, self.calibrated)
-        asked = observations(inputs)
+        asked = observations(inputs, self.optional)
         if isinstance(asked, WeatherVariables):
             with self.in_flight.slot(SINGLE):
                 forecast = await self.single(asked)

@@ -70,8 +70,9 @@ async def picture(request: Request) -> Response:
 
 
 async def openapi(request: Request) -> Response:
-    """The OpenAPI document."""
-    return JSONResponse(document(keys=request.app.state.keys_required))
+    """The OpenAPI document, of the contract as the served model has it."""
+    state = request.app.state
+    return JSONResponse(document(keys=state.keys_required, optional=state.served.optional))
 
 
 def wants_page(request: Request) -> bool:

@@ -18,7 +18,8 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from weather.contract.names import CARD_FILE, CARD_FOLDER
-from weather.contract.variables import VARIABLES
+from weather.contract.optional import optional_fields
+from weather.contract.variables import FEATURES, VARIABLES
 from weather.pages.assets import Asset
 from weather.pages.rendering import render
 
@@ -44,6 +45,7 @@ class ServedModel:
             card_html=card_html(markdown, card) if markdown else "",
             card_changed=bool(metadata.get("card")) and not markdown,
         )
+        self.optional = optional_fields(metadata)
         self.facts = Asset(json.dumps(known, ensure_ascii=False).encode(), ".json", {"Vary": "Accept"})
         self.page = Asset(page, ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
         self.pictures = {
@@ -67,6 +69,7 @@ def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[s
         "calibrated": metadata["calibrated"],
         "horizon_hours": manifest.get("horizon_hours"),
         "threshold": manifest.get("threshold"),
+        "optional": sorted(optional_fields(metadata), key=FEATURES.index),
         "features": [
             {
                 "name": name,

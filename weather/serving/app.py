@@ -30,11 +30,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from weather.contract.optional import optional_fields
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.admission import Admission, InFlight
 from weather.http.cors import Cors
 from weather.http.deadline import Deadline
-from weather.http.draining import Draining
+from weather.http.draining import SHUTTING_DOWN, Draining
 from weather.http.limits import BULK, MAX_IN_FLIGHT, SINGLE
 from weather.http.problems import Problem, http_problem, problem_response, unexpected_problem
 from weather.http.settings import read_settings
@@ -164,13 +165,18 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         """The model of the running service, for the Open Inference Protocol."""
         return self.model
 
-    async def is_ready(self) -> bool:
-        """What ``/readyz`` says, without a request."""
+    async def check_ready(self) -> None:
+        """What ``/readyz`` says, without a request.
+
+        Raises:
+            Problem: 503.
+        """
+        if self.draining:
+            raise Problem(503, SHUTTING_DOWN)
         try:
             await self.readyz(None)
-        except (HTTPException, Problem):
-            return False
-        return not self.draining
+        except HTTPException as error:
+            raise Problem(error.status_code) from None
 
     async def readyz(self, request: Request | None) -> Response:
         """As in BentoML, but 503 while a worker is missing."""
@@ -184,10 +190,11 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         # uvicorn formats an access log line per request as long as its logger may have a reader.
         logging.getLogger("uvicorn.access").propagate = False
         await super().create_instance(app)
+        self.optional = optional_fields(self._service_instance.model.info.metadata)
         self.queue = self.batching_queue()
         predict_batch = self.service.apis["predict_batch"].func
         self.model = inference_model(
-            self._service_instance, self.queue.submit, predict_batch, self.in_flight, self.is_ready
+            self._service_instance, self.queue.submit, predict_batch, self.in_flight, self.check_ready
         )
         settings = read_settings()
         if settings.grpc_port is not None:
@@ -224,11 +231,11 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
 
     async def answer_single(self, body: bytes, _: str) -> bytes:
         """``POST /predict``."""
-        return single.write(await self.queue.submit(single.parse(body)))
+        return single.write(await self.queue.submit(single.parse(body, self.optional)))
 
     async def answer_bulk(self, body: bytes, media_type: str) -> bytes:
         """``POST /predict_batch``."""
-        observations = await bulk.parse(body, media_type)
+        observations = await bulk.parse(body, media_type, self.optional)
         return bulk.write(await self.service.apis["predict_batch"].func(self._service_instance, observations))
 
 

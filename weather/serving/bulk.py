@@ -12,6 +12,7 @@ import io
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 
 import numpy as np
@@ -21,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from weather.contract.faults import Fault, faults, json_fault
+from weather.contract.optional import NONE, record_type
 from weather.contract.variables import (
     FEATURES,
     LABELS,
@@ -45,7 +47,11 @@ NOT_A_TABLE = Fault(["observations"], "the lines after the first are not a table
 
 LOW, HIGH = np.array([LIMITS[name] for name in FEATURES]).T
 
-_records = TypeAdapter(list[WeatherVariables])
+
+@cache
+def records_of(record: type[WeatherVariables]) -> TypeAdapter[list[WeatherVariables]]:
+    """Validates lists of a type of records."""
+    return TypeAdapter(list[record])  # type: ignore[valid-type]
 
 
 @dataclass(frozen=True)
@@ -87,13 +93,13 @@ class BulkForecasts(Forecasts, IODescriptor):  # type: ignore[misc]
     """``Forecasts`` as a response body, for BentoML's schema and clients."""
 
 
-async def parse(body: bytes, media_type: str) -> Bulk:
-    """All rows of a JSON or CSV body.
+async def parse(body: bytes, media_type: str, optional: frozenset[str] = NONE) -> Bulk:
+    """All rows of a JSON or CSV body; NaN where a value of a field of ``optional`` is missing.
 
     Raises:
         Problem: 400, with the row and field of each fault, up to MAX_FAULTS of them.
     """
-    rows = await (parse_csv if media_type == CSV else parse_json)(body)
+    rows = await (parse_csv if media_type == CSV else parse_json)(body, optional)
     return Bulk(rows, media_type)
 
 
@@ -111,8 +117,8 @@ def write(answers: Answers) -> bytes:
     return ('{"forecasts":[' + ",".join(items) + "]}").encode()
 
 
-async def parse_json(body: bytes) -> NDArray[np.float64]:
-    """float64[n, features] from ``{"observations": [{…}, …]}``.
+async def parse_json(body: bytes, optional: frozenset[str] = NONE) -> NDArray[np.float64]:
+    """float64[n, features] from ``{"observations": [{…}, …]}``; NaN for what is missing.
 
     Raises:
         Problem: 400, see ``parse``.
@@ -129,11 +135,17 @@ async def parse_json(body: bytes) -> NDArray[np.float64]:
     check_count(len(records))
     rejected: list[Fault] = []
     parts = []
+    record = WeatherVariables
     for part in chunks(len(records)):
         try:
-            parts.append(as_rows(_records.validate_python(records[part])))
+            try:
+                validated = records_of(record).validate_python(records[part])
+            except ValidationError:
+                record = record_type(optional)
+                validated = records_of(record).validate_python(records[part])
+            parts.append(as_rows(validated))
         except ValidationError:
-            rejected += json_faults(records[part], part.start)
+            rejected += json_faults(records[part], part.start, record)
             if len(rejected) >= MAX_FAULTS:
                 break
         await asyncio.sleep(0)
@@ -142,17 +154,19 @@ async def parse_json(body: bytes) -> NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-def json_faults(records: list[object], first: int) -> Iterator[Fault]:
+def json_faults(records: list[object], first: int, record: type[WeatherVariables]) -> Iterator[Fault]:
     """The faults of a chunk of records; ``first`` is the index of its first record."""
-    for index, record in enumerate(records, first):
+    for index, value in enumerate(records, first):
         try:
-            WeatherVariables.model_validate(record)
+            record.model_validate(value)
         except ValidationError as error:
             yield from faults(error, "observations", index)
 
 
-async def parse_csv(body: bytes) -> NDArray[np.float64]:
+async def parse_csv(body: bytes, optional: frozenset[str] = NONE) -> NDArray[np.float64]:
     """float64[n, features] from a header with the field names in any order, and one line per observation.
+
+    Fields of ``optional`` may have empty cells or no column; there the rows have NaN.
 
     Raises:
         Problem: 400, see ``parse``; ``loc`` counts data lines from 0.
@@ -165,38 +179,57 @@ async def parse_csv(body: bytes) -> NDArray[np.float64]:
         raise bad_request([Fault([], "the body is empty", "csv_invalid")])
     header, _, lines = text.partition("\n")
     names = [name.strip().strip('"') for name in header.split(",")]
-    if sorted(names) != sorted(FEATURES):
+    if len(set(names)) < len(names) or not set(FEATURES) - optional <= set(names) <= set(FEATURES):
         message = f"the first line must name the fields {','.join(FEATURES)}, each once"
         raise bad_request([Fault([], message, "csv_header")])
     check_count(sum(1 for line in lines.splitlines() if line.strip()))
-    order = [names.index(name) for name in FEATURES]
+    columns = [FEATURES.index(name) for name in names]
     try:
-        rows = np.loadtxt(io.StringIO(lines), delimiter=",", comments=None, quotechar='"', ndmin=2)
+        table = np.loadtxt(io.StringIO(lines), delimiter=",", comments=None, quotechar='"', ndmin=2)
     except ValueError:
-        rows = np.empty((0, 0))
-    if rows.shape[1] == len(FEATURES):
-        rows = rows[:, order]
-        if ((rows >= LOW) & (rows <= HIGH)).all():
-            return rows
-    raise bad_request(list(islice(csv_faults(lines, order), MAX_FAULTS)) or [NOT_A_TABLE])
+        table = np.empty((0, 0))
+    if table.shape[1] == len(names) and ((table >= LOW[columns]) & (table <= HIGH[columns])).all():
+        rows = np.full((len(table), len(FEATURES)), np.nan)
+        rows[:, columns] = table
+        return rows
+    return await parse_lines(lines, names, optional)
 
 
-def csv_faults(lines: str, order: list[int]) -> Iterator[Fault]:
-    """The faults of a CSV body by line. Slow, so only for bodies that have any."""
+async def parse_lines(lines: str, names: list[str], optional: frozenset[str]) -> NDArray[np.float64]:
+    """Like ``parse_csv`` for the lines after the header, but slow: for those with empty cells or faults.
+
+    Raises:
+        Problem: 400, see ``parse``.
+    """
+    rejected: list[Fault] = []
+    parts = []
+    results = csv_records(lines, names, record_type(optional))
+    while chunk := list(islice(results, CHUNK)):
+        rejected += [item for item in chunk if isinstance(item, Fault)]
+        if len(rejected) >= MAX_FAULTS:
+            break
+        parts.append(as_rows([item for item in chunk if not isinstance(item, Fault)]))
+        await asyncio.sleep(0)
+    # Complete rows that np.loadtxt does not read have a fault that the csv module does not see.
+    if rejected or not parts or not np.isnan(rows := np.concatenate(parts)).any():
+        raise bad_request(rejected[:MAX_FAULTS] or [NOT_A_TABLE])
+    return rows
+
+
+def csv_records(
+    lines: str, names: list[str], record: type[WeatherVariables]
+) -> Iterator[WeatherVariables | Fault]:
+    """The record of each line, or its faults; the values of the line are those of the fields ``names``."""
     reader = csv.reader(io.StringIO(lines, newline=""))
     try:
-        for index, cells in enumerate(cells for cells in reader if any(cell.strip() for cell in cells)):
-            if len(cells) != len(FEATURES):
-                message = f"{len(cells)} values instead of {len(FEATURES)}"
+        for index, cells in enumerate(cells for cells in reader if len(cells) > 1 or "".join(cells).strip()):
+            if len(cells) != len(names):
+                message = f"{len(cells)} values instead of {len(names)}"
                 yield Fault(["observations", index], message, "csv_row")
                 continue
-            record = {
-                name: _number(cells[at])
-                for name, at in zip(FEATURES, order, strict=True)
-                if cells[at].strip()
-            }
+            values = {name: _number(cell) for name, cell in zip(names, cells, strict=True) if cell.strip()}
             try:
-                WeatherVariables.model_validate(record)
+                yield record.model_validate(values)
             except ValidationError as error:
                 yield from faults(error, "observations", index, number="a number")
     except csv.Error:

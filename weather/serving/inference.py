@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.contract.names import SERVICE
+from weather.contract.optional import optional_fields
 from weather.contract.variables import LABELS, Forecast, WeatherVariables
 from weather.http.admission import InFlight
 from weather.open_inference.model import InferenceModel
@@ -21,7 +22,7 @@ def inference_model(
     single: Callable[[WeatherVariables], Awaitable[Forecast]],
     bulk: Callable[[Any, Bulk], Awaitable[Answers]],
     in_flight: InFlight,
-    ready: Callable[[], Awaitable[bool]],
+    check_ready: Callable[[], Awaitable[None]],
 ) -> InferenceModel:
     """The model of ``instance``, an object of the class in ``service.py``.
 
@@ -36,8 +37,9 @@ def inference_model(
         name=SERVICE,
         version=instance.model.tag.version,
         calibrated=instance.model.info.metadata["calibrated"],
+        optional=optional_fields(instance.model.info.metadata),
         in_flight=in_flight,
-        ready=ready,
+        check_ready=check_ready,
         single=single,
         bulk=forecast_many,
     )

@@ -13,6 +13,7 @@ from bentoml import IODescriptor
 from pydantic import ValidationError
 
 from weather.contract.faults import faults
+from weather.contract.optional import NONE, record_type
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.problems import bad_request
 
@@ -28,14 +29,20 @@ class SingleForecast(Forecast, IODescriptor):  # type: ignore[misc]
     """``Forecast`` as a response body, for BentoML's schema and clients."""
 
 
-def parse(body: bytes) -> WeatherVariables:
-    """The record in a JSON body.
+def parse(body: bytes, optional: frozenset[str] = NONE) -> WeatherVariables:
+    """The record in a JSON body; the fields of ``optional`` may be null or absent.
 
     Raises:
         Problem: 400, with every fault of the record.
     """
+    body = body.removeprefix(BOM_UTF8)
     try:
-        return WeatherVariables.model_validate_json(body.removeprefix(BOM_UTF8))
+        return WeatherVariables.model_validate_json(body)
+    except ValidationError as error:
+        if not optional:
+            raise bad_request(faults(error)) from None
+    try:
+        return record_type(optional).model_validate_json(body)
     except ValidationError as error:
         raise bad_request(faults(error)) from None
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import isnan
 
 import bentoml
 import numpy as np
@@ -71,9 +72,10 @@ class ForecastLog:
         drawn: list[int] = np.flatnonzero(self.random.random(len(rows)) < self.rate).tolist()
         if not drawn:
             return
+        # JSON has no NaN: a missing value is null.
+        values = [[None if isnan(value) else value for value in row] for row in rows[drawn].tolist()]
         records = [
-            (*row, probabilities[i], labels[i], self.model)
-            for row, i in zip(rows[drawn].tolist(), drawn, strict=True)
+            (*row, probabilities[i], labels[i], self.model) for row, i in zip(values, drawn, strict=True)
         ]
         try:
             with bentoml.monitor(NAME) as monitor:

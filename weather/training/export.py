@@ -1,102 +1,56 @@
-"""A fitted model as files: pickle, ONNX, manifest with golden rows."""
+"""A fitted model as files: pickled scaler, ONNX graph, manifest with golden rows."""
 
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from onnx import TensorProto, checker, helper, numpy_helper
+from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
 
 from weather.contract.manifest import Feature, GoldenRow, Manifest
 from weather.contract.names import MANIFEST_FILE, MODEL_FILE, SCALER_FILE
 from weather.contract.variables import FEATURES, LABELS, LIMITS, UNITS
 from weather.importing.files import sha256
-from weather.training.fitting import Model
-from weather.training.observations import Samples
+from weather.training.features import VISIBILITY
+from weather.training.samples import Samples
 
 PICKLE_PROTOCOL = 4
 
+GOLDEN_ROWS = 12
 
-def to_onnx(model: Model) -> bytes:
-    """float32[n, 7] scaled rows -> ``label`` int64[n], ``probabilities`` float32[n, 2].
+DECIMALS = (2, 4, 2, 0, 2, 1, 0)
+"""Of each feature in a golden row: what a client would send."""
 
-    Drop-in for the old FastAPI app, which reads the first output and takes > 0.5 for rain: the
-    label is the decision at the model's own threshold.
-
-    Raises:
-        ValueError: the classifier's kernel is not RBF, or its gamma is no number.
-    """
-    svc = model.classifier
-    if svc.kernel != "rbf" or isinstance(svc.gamma, str):
-        raise ValueError(
-            f"an SVC with kernel {svc.kernel!r} and gamma {svc.gamma!r} can't be written: "
-            "give kernel 'rbf' and gamma a number"
-        )
-    count = len(svc.support_)
-    node = helper.make_node(
-        "SVMClassifier",
-        ["float_input"],
-        ["svm_label", "svm_scores"],
-        domain="ai.onnx.ml",
-        classlabels_ints=[0, 1],
-        coefficients=svc.dual_coef_.ravel().tolist(),
-        kernel_params=[float(svc.gamma), 0.0, 0.0],
-        kernel_type="RBF",
-        post_transform="NONE",
-        rho=svc.intercept_.tolist(),
-        support_vectors=svc.support_vectors_.ravel().tolist(),
-        vectors_per_class=svc.n_support_.tolist(),
-    )
-    # The second score is the decision value f; 1 / (1 + exp(a f + b)) = Sigmoid(-a f - b).
-    sigmoid = [
-        helper.make_node("Gemm", ["svm_scores", "slopes", "offsets"], ["logits"]),
-        helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
-        helper.make_node("Gather", ["probabilities", "rain_column"], ["rain"], axis=1),
-        helper.make_node("Greater", ["rain", "threshold"], ["decision"]),
-        helper.make_node("Cast", ["decision"], ["label"], to=TensorProto.INT64),
-    ]
-    slopes = np.array([[0, 0], [model.a, -model.a]], np.float32)
-    graph = helper.make_graph(
-        [node, *sigmoid],
-        "rain_forecast",
-        [helper.make_tensor_value_info("float_input", TensorProto.FLOAT, [None, len(FEATURES)])],
-        [
-            helper.make_tensor_value_info("label", TensorProto.INT64, [None]),
-            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2]),
-        ],
-        [
-            numpy_helper.from_array(slopes, "slopes"),
-            numpy_helper.from_array(np.array([model.b, -model.b], np.float32), "offsets"),
-            numpy_helper.from_array(np.array(1, np.int64), "rain_column"),
-            numpy_helper.from_array(np.array(model.threshold, np.float32), "threshold"),
-        ],
-    )
-    onnx_model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)],
-        ir_version=8,
-        producer_name="rain-forecast",
-        doc_string=f"RBF SVC with {count} support vectors, sigmoid calibration, threshold",
-    )
-    checker.check_model(onnx_model)
-    return bytes(onnx_model.SerializeToString(deterministic=True))
+UNCLEAR = 0.01
+"""Rows whose probability is nearer to the threshold are not golden: no rounding of another machine may
+turn the decision of one."""
 
 
-def golden_rows(model: Model, test: Samples, wanted: int = 12) -> list[GoldenRow]:
-    """Real hours from the test blocks whose probabilities spread from the lowest to the highest.
+class Exportable(Protocol):
+    """What is written: ``fitting.Model`` or ``svc.SvcModel``."""
 
-    Values are rounded to what a client would send; rows within 0.01 of the threshold are left
-    out, so that no rounding can turn their decision.
-    """
-    decimals = [2, 4, 2, 0, 2, 1, 0]
-    x = np.stack([test.x[:, i].round(d) for i, d in enumerate(decimals)], axis=1)
-    for i, name in enumerate(FEATURES):
-        x[:, i] = x[:, i].clip(*LIMITS[name])
+    @property
+    def scaler(self) -> StandardScaler: ...
+    @property
+    def threshold(self) -> float: ...
+    def probability(self, x: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+
+def golden_rows(model: Exportable, test: Samples, wanted: int = GOLDEN_ROWS) -> list[GoldenRow]:
+    """Real hours of the test fold whose probabilities spread from the lowest to the highest."""
+    x = np.column_stack([test.x[:, i].round(decimals) for i, decimals in enumerate(DECIMALS)])
+    if np.isnan(x[:, VISIBILITY]).all():
+        x[:, VISIBILITY] = 10.0  # the model was made without it, so any value gives the same answer
+    x = x[np.isfinite(x).all(axis=1)].clip(*np.array([LIMITS[name] for name in FEATURES]).T)
     p = model.probability(x)
-    clear = np.flatnonzero(np.abs(p - model.threshold) > 0.01)
+    clear = np.flatnonzero(np.abs(p - model.threshold) > UNCLEAR)
+    if not len(clear):
+        return []
     ranked = clear[np.argsort(p[clear], kind="stable")]
     picked = ranked[np.linspace(0, len(ranked) - 1, wanted).round().astype(int)]
     return [
@@ -109,26 +63,25 @@ def golden_rows(model: Model, test: Samples, wanted: int = 12) -> list[GoldenRow
     ]
 
 
-def write(out: Path, model: Model, seen: Samples, golden: list[GoldenRow], facts: dict[str, Any]) -> Manifest:
-    """Write the three files; ``facts`` are the manifest's fields that are not derived here."""
+def write(
+    out: Path,
+    model: Exportable,
+    onnx_model: bytes,
+    seen: Samples,
+    golden: list[GoldenRow],
+    facts: Mapping[str, Any],
+) -> Manifest:
+    """Write the three files to ``out``; ``facts`` are the manifest's fields that are not made here."""
     out.mkdir(parents=True, exist_ok=True)
     contents = {
         SCALER_FILE: pickle.dumps(model.scaler, protocol=PICKLE_PROTOCOL),
-        MODEL_FILE: to_onnx(model),
+        MODEL_FILE: onnx_model,
     }
     for name, content in contents.items():
         (out / name).write_bytes(content)
     manifest = Manifest(
         threshold=model.threshold,
-        features=[
-            Feature(
-                name=name,
-                unit=UNITS[name],
-                minimum=round(float(seen.x[:, i].min()), 4),
-                maximum=round(float(seen.x[:, i].max()), 4),
-            )
-            for i, name in enumerate(FEATURES)
-        ],
+        features=_ranges(seen),
         sha256={name: sha256(content) for name, content in contents.items()},
         versions={name: version(name) for name in ("numpy", "onnx", "pandas", "scikit-learn", "scipy")},
         golden=golden,
@@ -136,3 +89,17 @@ def write(out: Path, model: Model, seen: Samples, golden: list[GoldenRow], facts
     )
     (out / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=1) + "\n")
     return manifest
+
+
+def _ranges(seen: Samples) -> list[Feature]:
+    """The training range of each feature that was measured at all."""
+    return [
+        Feature(
+            name=name,
+            unit=UNITS[name],
+            minimum=round(float(values.min()), 4),
+            maximum=round(float(values.max()), 4),
+        )
+        for name, column in zip(FEATURES, seen.x.T, strict=True)
+        if len(values := column[np.isfinite(column)])
+    ]

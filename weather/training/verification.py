@@ -1,96 +1,22 @@
-"""Forecast verification: how good yes/no and probability forecasts of rain are.
-
-Terms and formulas follow the WWRP/WGNE Joint Working Group on Forecast Verification Research,
-"Forecast Verification: Issues, Methods and FAQ", and Wilks, *Statistical Methods in the
-Atmospheric Sciences*, chapter "Forecast Verification". With hits *a*, false alarms *b*, misses
-*c* and correct negatives *d*, n = a + b + c + d.
-"""
+"""Forecasts beside what happened: scores, their intervals, differences and calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weather.training.scores import FORMULAS, Counts
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Interval = tuple[float, float]
 
-
-@dataclass(frozen=True)
-class Counts:
-    """Sums that every score here is made of; scalars, or float64[k] for k resamples at once.
-
-    ``hits``, ``false_alarms``, ``misses``, ``negatives`` count hours; the three ``error`` fields
-    are sums of squared differences between probability and outcome (0/1).
-    """
-
-    hits: Floats
-    false_alarms: Floats
-    misses: Floats
-    negatives: Floats
-    error: Floats
-    climatology_error: Floats
-    persistence_error: Floats
-
-
-def pod(c: Counts) -> Floats:
-    """Probability of detection (hit rate): a / (a + c). 0 … 1, best 1."""
-    return _ratio(c.hits, c.hits + c.misses)
-
-
-def far(c: Counts) -> Floats:
-    """False alarm ratio: b / (a + b). 0 … 1, best 0."""
-    return _ratio(c.false_alarms, c.hits + c.false_alarms)
-
-
-def csi(c: Counts) -> Floats:
-    """Critical success index (threat score): a / (a + b + c). 0 … 1, best 1."""
-    return _ratio(c.hits, c.hits + c.false_alarms + c.misses)
-
-
-def bias(c: Counts) -> Floats:
-    """Frequency bias: (a + b) / (a + c). Best 1; above 1 rain is forecast too often."""
-    return _ratio(c.hits + c.false_alarms, c.hits + c.misses)
-
-
-def hss(c: Counts) -> Floats:
-    """Heidke skill score: 2(ad - bc) / ((a + c)(c + d) + (a + b)(b + d)). Best 1, chance 0."""
-    return _hss(c.hits, c.false_alarms, c.misses, c.negatives)
-
-
-def pss(c: Counts) -> Floats:
-    """Peirce skill score (Hanssen-Kuipers): POD - b / (b + d). Best 1, chance 0."""
-    return pod(c) - _ratio(c.false_alarms, c.false_alarms + c.negatives)
-
-
-def brier(c: Counts) -> Floats:
-    """Brier score (Brier 1950, halved as is usual): mean of (p - o)^2. 0 … 1, best 0."""
-    return _ratio(c.error, c.hits + c.false_alarms + c.misses + c.negatives)
-
-
-def bss_climatology(c: Counts) -> Floats:
-    """Brier skill score 1 - BS / BS_ref against the training period's rain frequency."""
-    return 1 - _ratio(c.error, c.climatology_error)
-
-
-def bss_persistence(c: Counts) -> Floats:
-    """Brier skill score 1 - BS / BS_ref against calibrated persistence (see Reference)."""
-    return 1 - _ratio(c.error, c.persistence_error)
-
-
-FORMULAS: dict[str, Callable[[Counts], Floats]] = {
-    "pod": pod,
-    "far": far,
-    "csi": csi,
-    "bias": bias,
-    "hss": hss,
-    "pss": pss,
-    "brier": brier,
-    "bss_climatology": bss_climatology,
-    "bss_persistence": bss_persistence,
-}
+LEVEL = 0.95
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -126,8 +52,8 @@ class Reference:
 class Verification:
     """Forecasts of n hours beside what came true and what the references said.
 
-    All fields but ``day`` are arrays of length n; ``day`` (datetime64[D][n]) is the bootstrap's
-    block. ``probability`` is NaN throughout when the model gives none.
+    All fields are arrays of length n; ``day``, datetime64[D], is the block of the bootstrap.
+    ``probability`` is NaN throughout where the model gives none.
     """
 
     y: Bools
@@ -138,14 +64,15 @@ class Verification:
     day: NDArray[np.datetime64]
 
     @staticmethod
-    def join(parts: list[Verification]) -> Verification:
-        """The rows of several verifications, e.g. of the folds of a cross-validation."""
+    def join(parts: Sequence[Verification]) -> Verification:
+        """The hours of several verifications, one after the other."""
         return Verification(
-            *(
-                np.concatenate([getattr(p, name) for p in parts])
-                for name in ("y", "decision", "probability", "climatology", "persistence", "day")
-            )
+            *(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(Verification))
         )
+
+    def where(self, rows: Bools | NDArray[np.intp]) -> Verification:
+        """The hours that ``rows`` selects: a mask bool[n], or positions."""
+        return Verification(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def counts(self, weights: Floats | None = None) -> Counts:
         """The sums over all rows; with ``weights`` float64[k, days], one sum per resample."""
@@ -163,42 +90,57 @@ class Verification:
         )
         if weights is None:
             return Counts(*columns.sum(axis=1))
-        _, block = np.unique(self.day, return_inverse=True)
-        sums = np.stack([np.bincount(block, column) for column in columns])
-        return Counts(*(sums @ weights.T))
+        return Counts(*(day_sums(columns, self.day) @ weights.T))
 
     def scores(self) -> dict[str, float]:
         """Every score of FORMULAS; NaN where it is undefined."""
         counts = self.counts()
         return {name: float(formula(counts)) for name, formula in FORMULAS.items()}
 
-    def intervals(self, resamples: int = 2000, level: float = 0.95) -> dict[str, tuple[float, float]]:
-        """Percentile intervals by block bootstrap: whole days are drawn with replacement.
+    def intervals(self) -> dict[str, Interval]:
+        """Percentile intervals of every score by block bootstrap: whole days are drawn with replacement.
 
-        Neighbouring hours are not independent, so drawing hours would give intervals that are
-        much too narrow; see Wilks, section "Resampling tests" (moving blocks).
+        Neighbouring hours are not independent, so drawing hours would give intervals that are much too
+        narrow (Wilks, section "Resampling tests").
         """
-        days = len(np.unique(self.day))
-        rng = np.random.default_rng(2013)
-        weights = rng.multinomial(days, np.full(days, 1 / days), size=resamples).astype(np.float64)
-        counts = self.counts(weights)
-        tails = [(1 - level) / 2, (1 + level) / 2]
-        found = {}
-        for name, formula in FORMULAS.items():
-            values = formula(counts)
-            values = values[np.isfinite(values)]
-            low, high = np.quantile(values, tails) if len(values) else (np.nan, np.nan)
-            found[name] = (float(low), float(high))
-        return found
+        counts = self.counts(day_weights(self.day))
+        return {name: interval(formula(counts)) for name, formula in FORMULAS.items()}
+
+    def gain(self, other: Verification, score: str) -> tuple[float, Interval]:
+        """By how much ``score`` is above that of another forecast of the same hours, with its interval.
+
+        Paired: both scores of a resample are of the same days, so the weather that is hard for both
+        does not widen the interval of their difference.
+        """
+        weights, formula = day_weights(self.day), FORMULAS[score]
+        difference = formula(self.counts(weights)) - formula(other.counts(weights))
+        return self.scores()[score] - other.scores()[score], interval(difference)
 
 
-def best_threshold(probability: Floats, y: Bools) -> float:
-    """The threshold in 0.01 … 0.99 at which "p > threshold" has the highest HSS."""
-    candidates = np.arange(1, 100) / 100
-    warned = probability > candidates[:, None]
-    hits, false_alarms = (warned & y).sum(axis=1), (warned & ~y).sum(axis=1)
-    misses, negatives = (~warned & y).sum(axis=1), (~warned & ~y).sum(axis=1)
-    return float(candidates[int(np.nanargmax(_hss(hits, false_alarms, misses, negatives)))])
+def day_weights(day: NDArray[np.datetime64]) -> Floats:
+    """float64[RESAMPLES, days]: how often each day is drawn. The same days give the same weights."""
+    return _weights(len(np.unique(day)))
+
+
+@cache
+def _weights(days: int) -> Floats:
+    rng = np.random.default_rng(2013)
+    return rng.multinomial(days, np.full(days, 1 / days), size=RESAMPLES).astype(np.float64)
+
+
+def day_sums(columns: Floats, day: NDArray[np.datetime64]) -> Floats:
+    """float64[k, days]: sums of ``columns`` float64[k, n] over the hours of each day."""
+    _, block = np.unique(day, return_inverse=True)
+    return np.stack([np.bincount(block, column) for column in columns])
+
+
+def interval(values: Floats) -> Interval:
+    """The middle 95 % of the resamples; NaN where none is finite."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return np.nan, np.nan
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
 
 
 def reliability(probability: Floats, y: Bools, bins: int = 10) -> list[tuple[float, float, int]]:
@@ -214,10 +156,10 @@ def reliability(probability: Floats, y: Bools, bins: int = 10) -> list[tuple[flo
     ]
 
 
-def _hss(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
-    return _ratio(2 * (a * d - b * c), (a + c) * (c + d) + (a + b) * (b + d))
+def calibration_error(probability: Floats, y: Bools, bins: int = 10) -> float:
+    """Expected calibration error: the mean of |forecast - frequency| over equally filled bins.
 
-
-def _ratio(numerator: Floats, denominator: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.divide(numerator, denominator)
+    Naeini, Cooper and Hauskrecht (2015), with the bins of ``reliability``.
+    """
+    points = reliability(probability, y, bins)
+    return sum(abs(forecast - frequency) * n for forecast, frequency, n in points) / len(y)

@@ -14,7 +14,8 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.preprocessing import StandardScaler
 
-from weather.training.observations import new_york_2013, samples
+from weather.training.samples import samples
+from weather.training.sources import new_york_2013
 
 OUT = Path(os.environ.get("CASES", "cases"))
 

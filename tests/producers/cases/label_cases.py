@@ -35,7 +35,7 @@ def main() -> None:
                 y=np.where(Y, rain, dry),
                 rain=rain,
                 tolerance=tolerance,
-                remark=f"'{rain}' is rain",
+                remark=f"'{rain}' is Rain",
             )
     sk("words_svc_raw", SVC(), y=np.where(Y, "Rain", "No_Rain"), rain="Rain")
     sk("words_unknown", LogisticRegression(), y=np.where(Y, "a", "b"), rain="a", refused="--rain-label")
@@ -45,7 +45,7 @@ def main() -> None:
         y=np.where(Y, "a", "b"),
         rain="a",
         rain_label="a",
-        remark="'a' is rain",
+        remark="'a' is Rain",
     )
     numbers = {"plus_minus": (1, -1), "one_two": (2, 1), "bool": (True, False), "float": (1.0, 0.0)}
     for name, (wet, not_wet) in numbers.items():
@@ -55,7 +55,14 @@ def main() -> None:
         sk(f"numbers_{name}_svc", SVC(), y=y, rain=wet)
     sk("numbers_odd", LogisticRegression(), y=np.where(Y, 7, 3), rain=7, refused="--rain-label")
     sk("numbers_odd_told", LogisticRegression(), y=np.where(Y, 7, 3), rain=7, rain_label="7")
-    sk("class_0_is_rain", LogisticRegression(), y=1 - Y, rain=0, rain_label="0", remark="0 is rain, 1 is not")
+    sk(
+        "class_0_is_rain",
+        LogisticRegression(),
+        y=1 - Y,
+        rain=0,
+        rain_label="0",
+        remark="0 is Rain, 1 is No_Rain",
+    )
     sk("class_0_forest", RandomForestClassifier(20, random_state=0), y=1 - Y, rain=0, rain_label="0")
     sk("class_0_svc", SVC(), y=1 - Y, rain=0, rain_label="0")
     sk(

@@ -16,11 +16,12 @@ const toggled = switches[0];
 
 let drawn = null;
 
-// The training range, if it is known, extended to the value in the form.
+// The training range, if it is known, extended to the value in the form, if there is one.
 function range(name, value, model) {
   const feature = model.features.find((f) => f.name === name);
   const { min, max } = field(name);
   const ends = feature?.training ?? { minimum: Number(min), maximum: Number(max) };
+  if (value === undefined) return [ends.minimum, ends.maximum];
   return [Math.min(ends.minimum, value), Math.max(ends.maximum, value)];
 }
 
@@ -96,7 +97,7 @@ function draw() {
   }
   if (lines.length > 1) svg.append(element("path", { class: "other", d: line(lines[1]) }));
   svg.append(element("path", { class: "here", d: line(lines[0]) }));
-  svg.append(element("circle", { class: "dot", cx: x(value), cy: y(at(value)), r: 5.5 }));
+  if (value !== undefined) svg.append(element("circle", { class: "dot", cx: x(value), cy: y(at(value)), r: 5.5 }));
   plot.replaceChildren(svg);
 }
 

@@ -12,9 +12,14 @@ const sliders = Object.fromEntries(
   [...form.querySelectorAll("input[type=range]")].map((slider) => [slider.dataset.for, slider]),
 );
 
+const unmeasured = Object.fromEntries(
+  [...form.querySelectorAll("[data-unmeasured]")].map((box) => [box.dataset.unmeasured, box]),
+);
+
 export const field = (name) => named.find((input) => input.name === name);
 
-// The observation in the form. An empty field is left out; the service then says that it is missing.
+// The observation in the form. An empty field is left out; the service then says that it is missing, or
+// forecasts without it if the model can.
 export function observation() {
   const filled = named.filter((input) => input.type === "checkbox" || input.value !== "");
   const value = (input) => (input.type === "checkbox" ? Number(input.checked) : input.valueAsNumber);
@@ -45,6 +50,7 @@ export function follow(model) {
   for (const input of numbers) {
     const slider = sliders[input.name];
     if (input.value !== "") slider.value = input.value;
+    unmeasured[input.name].checked = input.value === "";
     const trained = model.features.find((feature) => feature.name === input.name)?.training;
     const value = input.valueAsNumber;
     const hint = form.querySelector(`[data-seen="${input.name}"]`);
@@ -58,6 +64,15 @@ export function follow(model) {
       input.parentElement.querySelector(".point").textContent = `${direction(value)}; `;
       slider.setAttribute("aria-valuetext", `${value} degrees, ${direction(value)}`);
     }
+  }
+}
+
+// Let people say that they do not measure what the model can do without.
+export function showOptional(model) {
+  for (const name of model.optional) {
+    if (!unmeasured[name]) continue;
+    unmeasured[name].parentElement.hidden = false;
+    field(name).required = false;
   }
 }
 
@@ -80,6 +95,11 @@ export function onChange(changed) {
     input.addEventListener("change", () => changed(true));
     slider.addEventListener("input", () => {
       input.value = slider.value;
+      changed(true);
+    });
+    const box = unmeasured[input.name];
+    box.addEventListener("change", () => {
+      input.value = box.checked ? "" : slider.value;
       changed(true);
     });
     compass(input)?.addEventListener("pointerdown", (event) => {

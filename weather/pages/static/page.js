@@ -2,7 +2,7 @@
 
 import { post, Refusal, servedModel } from "./api.js";
 import { forgetCurve, showCurve } from "./curve.js";
-import { field, fill, follow, form, numbers, observation, onChange, positive, showTrainingRanges, switches } from "./form.js";
+import { field, fill, follow, form, numbers, observation, onChange, positive, showOptional, showTrainingRanges, switches } from "./form.js";
 import { showChance } from "./gauge.js";
 import { showSnippets } from "./snippets.js";
 import { lower, percent, upper } from "./words.js";
@@ -11,7 +11,7 @@ const get = (id) => document.getElementById(id);
 const key = get("key");
 const presets = [...document.querySelectorAll(".preset")];
 
-let model = { features: [], horizon_hours: null, threshold: null };
+let model = { features: [], optional: [], horizon_hours: null, threshold: null };
 let request = new AbortController();
 let timer = 0;
 
@@ -132,6 +132,7 @@ follow(model);
 showSnippets(observation(), false);
 model = await servedModel();
 if (model.horizon_hours !== null) get("horizon").textContent = ` in ${hours()}`;
+showOptional(model);
 showTrainingRanges(model);
 follow(model);
 ask();

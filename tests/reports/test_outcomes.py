@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.reports.test_logs import lines
+from weather.reports.logs import Log, read_log
+from weather.reports.outcomes import calibrate
+from weather.training.observations import BadData
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    """100 hours at 10.1 degC with a chance of 0.25 and 100 at 20.1 degC with one of 0.75."""
+    path = tmp_path / "data.log"
+    hot = lines(100, temp_c=20.1, probability=0.75, timestamp="2026-01-01T06:59:00+00:00")
+    path.write_text(lines(100, temp_c=10.1) + hot)
+    return read_log([path], ["visibility_km"])
+
+
+def outcomes(folder: Path, **columns: Sequence[object]) -> Path:
+    path = folder / "outcomes.csv"
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return path
+
+
+def test_forecasts_are_joined_with_what_came(log: Log, tmp_path: Path) -> None:
+    found = calibrate(log, outcomes(tmp_path, temp_c=[10.1, 20.1], rain=[0, 1]))
+    assert found.joined == 200
+    assert found.ambiguous == 0
+    assert found.brier == pytest.approx(0.25**2)
+    assert found.brier_climatology == pytest.approx(0.25)
+    assert found.bins[0] == (0.25, 0.0, 20)
+    assert found.bins[-1] == (0.75, 1.0, 20)
+
+
+def test_by_hour_alone(log: Log, tmp_path: Path) -> None:
+    hours = ["2026-01-01T05:00Z", "2026-01-01T06:00Z"]
+    assert calibrate(log, outcomes(tmp_path, hour=hours, rain=[0, 1])).brier == pytest.approx(0.25**2)
+
+
+def test_outcomes_that_contradict_each_other_are_left_out_and_counted(log: Log, tmp_path: Path) -> None:
+    found = calibrate(log, outcomes(tmp_path, temp_c=[10.1, 20.1, 20.1], rain=[0, 1, 0]))
+    assert found.ambiguous == 2
+    assert found.joined == 100
+    assert found.bins[-1][0] == 0.25, "the hours of 20.1 degC are not judged by the first of their outcomes"
+
+
+def test_outcomes_that_are_repeated_count_once(log: Log, tmp_path: Path) -> None:
+    found = calibrate(log, outcomes(tmp_path, temp_c=[10.1, 20.1, 20.1], rain=[0, 1, 1]))
+    assert (found.joined, found.ambiguous) == (200, 0)
+
+
+def test_fewer_digits_join(log: Log, tmp_path: Path) -> None:
+    assert calibrate(log, outcomes(tmp_path, temp_c=[10.10000001], rain=[0])).joined == 100
+
+
+def test_a_missing_visibility_joins_a_missing_one(tmp_path: Path) -> None:
+    path = tmp_path / "data.log"
+    path.write_text(lines(100, visibility_km=None) + lines(100, visibility_km=3.0))
+    log = read_log([path], ["visibility_km"])
+    found = calibrate(log, outcomes(tmp_path, visibility_km=[None, 3.0], rain=[1, 0]))
+    assert (found.joined, found.ambiguous) == (200, 0)
+    contradictory = outcomes(tmp_path, visibility_km=[None, None, 3.0], rain=[1, 0, 0])
+    assert calibrate(log, contradictory).joined == 100
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        ({"temp_c": [10.1]}, "needs a column rain"),
+        ({"rain": [1]}, "and hour or features to join by"),
+        ({"temp_c": [10.1], "rain": [2]}, "of 0 and 1"),
+        ({"temp_c": ["warm"], "rain": [1]}, "could not convert"),
+        ({"temp_c": [30.0], "rain": [1]}, "no logged probability joins"),
+    ],
+)
+def test_outcomes_that_can_t_be_used_are_refused(
+    log: Log, columns: dict[str, list[object]], complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadData, match=complaint):
+        calibrate(log, outcomes(tmp_path, **columns))
+
+
+def test_a_file_that_is_not_there_is_refused(log: Log, tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"nowhere\.csv can't be read"):
+        calibrate(log, tmp_path / "nowhere.csv")

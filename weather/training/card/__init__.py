@@ -1,0 +1,1 @@
+"""The model card: what a trained model is, how good it is, and what not to use it for."""
