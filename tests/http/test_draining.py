@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import signal
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 import httpx
 
 from loadtest.harness import worker
 from loadtest.serving import PROJECT, running
 from tests.conftest import EXAMPLE
+from tests.end_to_end.test_wire import connected
 from tests.waiting import PATIENCE, until
 
 LONG = {"WEATHER_LAME_DUCK_SECONDS": "600"}
@@ -64,24 +63,17 @@ def test_requests_in_flight_at_the_end_are_completed(bentoml_home: Path) -> None
     row = b",".join(str(value).encode() for value in EXAMPLE.values())
     body = names + b"\n" + (row + b"\n") * 5000
     with running(bentoml_home, env={"WEATHER_LAME_DUCK_SECONDS": "0"}) as service:
-        url = urlsplit(service.url)
-        place = (str(url.hostname), int(url.port or 0))
-        with (
-            socket.create_connection(place, timeout=PATIENCE) as client,
-            socket.create_connection(place, timeout=PATIENCE) as idle,
-        ):
-            client.sendall(head % len(body) + body[:1000])
+        with connected(service.url) as client, connected(service.url) as idle:
+            client.send(head % len(body) + body[:1000])
             until(lambda: IN_PROGRESS in httpx.get(f"{service.url}/metrics").text)
-            idle.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert idle.recv(1 << 20).startswith(b"HTTP/1.1 200")
+            idle.send(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.answer("GET").status == 200
             service.process.send_signal(signal.SIGTERM)
-            assert idle.recv(1) == b"", "closed when the worker begins to stop"
-            client.sendall(body[1000:])
-            answer = b""
-            while part := client.recv(1 << 20):
-                answer += part
-        assert answer.startswith(b"HTTP/1.1 200")
-        assert answer.count(b"Rain,") == 5000
+            assert idle.closed(), "as soon as the worker begins to stop"
+            client.send(body[1000:])
+            answer = client.answer()
+        assert answer.status == 200
+        assert answer.body.count(b"Rain,") == 5000
         assert service.process.wait(PATIENCE) == 0
 
 
