@@ -24,6 +24,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from loadtest.serving import PROJECT, free_port, running
 from tests.conftest import EXAMPLE
+from tests.waiting import until
 from weather.contract.variables import FEATURES
 from weather.open_inference.grpc_messages import CLASSES, SERVICE
 
@@ -121,8 +122,8 @@ def test_several_workers_share_the_port(bentoml_home: Path) -> None:
         ]
         assert len(workers) == 2
         port = int(address.rpartition(":")[2])
-        for worker in workers:
-            assert port in [connection.laddr.port for connection in worker.net_connections("tcp")]
+        for worker in workers:  # the service is ready when the first one is
+            until(lambda: port in [c.laddr.port for c in worker.net_connections("tcp")])  # noqa: B023
         for _ in range(8):  # the kernel gives each connection to one of the two
             with grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
                 assert infer(channel).outputs

@@ -172,3 +172,19 @@ def test_raw_scores_are_no_probabilities() -> None:
     rain, probability = Classifier(compiled.model)(rows)
     assert probability is None
     assert (rain == (label == 1)).mean() > 0.99
+
+
+@pytest.mark.parametrize(("score", "cut"), [("p", False), ("q", True)])
+def test_only_what_may_leave_0_to_1_is_cut_to_it(score: str, cut: bool) -> None:
+    """A sigmoid never does, however it is put into columns; two nodes are two microseconds."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["sum"]),
+        helper.make_node("Sigmoid", ["sum"], ["p"]),
+        helper.make_node("Mul", ["p", "one"], ["q"]),
+        helper.make_node("Sub", ["one", score], ["no"]),
+        helper.make_node("Concat", ["no", score], ["both"], axis=1),
+    ]
+    weights = {"w": np.ones((7, 1), np.float32), "one": np.array(1, np.float32)}
+    compiled = compile_pair(pair(graph(nodes, [("both", TensorProto.FLOAT, [None, 2])], weights)))
+    kinds = {node.op_type for node in onnx.load_from_string(compiled.model).graph.node}
+    assert ("Max" in kinds) == cut

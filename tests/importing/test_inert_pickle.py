@@ -101,5 +101,11 @@ def test_a_huge_memo_index_costs_nothing() -> None:
     assert load(b"\x80\x03Nr\xff\xff\xff\x7f.", NAMES) is None
 
 
+def test_odd_escapes_are_refused_without_a_warning() -> None:
+    for content in (b"c\\op\nx\n.", b"S'\\o'\n(."):
+        with pytest.raises(BadArtifact):
+            load(content, NAMES)
+
+
 def test_deep_nesting_is_only_deep() -> None:
     load(b"]" * 100_000 + b"a" * 99_999 + b".", NAMES)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -91,9 +91,13 @@ def test_a_table_of_columns_of_several_datatypes() -> None:
 
 
 @given(st.integers(-999_999, 999_999), st.integers(0, 9))
+@example(1, 5)
+@example(999_999, 0)
 def test_fp32_is_read_as_the_decimal_that_it_stands_for(digits: int, places: int) -> None:
     value = float(f"{digits}e-{places}")
-    assert decimals([float(np.float32(value))]) == [value if abs(value) >= 1e-5 else np.float32(value)]
+    assume(value == 0 or abs(value) >= 1e-5)
+    assert decimals([float(np.float32(value))]) == [value]
+    assert decimals_of_many(np.array([value], np.float32)).tolist() == [value]
 
 
 @given(st.lists(st.floats(width=32), min_size=1, max_size=20))

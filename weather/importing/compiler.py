@@ -60,6 +60,8 @@ class Compiled:
         return sha256(self.model)
 
 
+# A damaged model has infinite numbers; what becomes of them is found by the comparisons, where NaN is wrong.
+@np.errstate(all="ignore")
 def compile_pair(artifacts: Artifacts) -> Compiled:
     """One graph from a scaler and a classifier, checked against ONNX Runtime on the original.
 

@@ -20,6 +20,9 @@ from weather.model.classifier import INPUT, PROBABILITY, RAIN
 PREFIX = "model/"
 """Before every name of the classifier's own, so that it can't be one of ours."""
 
+MOVERS = frozenset({"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
+"""Operations that change the shape alone."""
+
 BOUNDED = frozenset({"Sigmoid", "Softmax"})
 """Operations whose results are never outside of 0 ... 1."""
 
@@ -165,12 +168,26 @@ def _number(label: object) -> float:
 def _probability(nodes: _Nodes, score: Score, body: onnx.ModelProto) -> str:
     """The score of rain, within 0 ... 1 where it is a probability."""
     value = _of_rain(nodes, score)
-    makers = {name: node.op_type for node in body.graph.node for name in node.output}
-    bounded = score.squash or all(makers.get(PREFIX + name) in BOUNDED for name in score.names)
+    bounded = score.squash or _bounded(body, score)
     if not score.probability or (bounded and not score.complement):
         return value
     value = nodes.add("Max", [value, nodes.constant("zero", 0, np.float32)], "at_least_zero")
     return nodes.add("Min", [value, nodes.constant("one", 1, np.float32)], "at_most_one")
+
+
+def _bounded(body: onnx.ModelProto, score: Score) -> bool:
+    """Whether the score of rain comes from a sigmoid or softmax and is only moved about after it."""
+    makers = {name: node for node in body.graph.node for name in node.output}
+    at = score.column or 0
+    node = makers.get(PREFIX + score.names[min(at, len(score.names) - 1)])
+    while node is not None and node.op_type not in BOUNDED:
+        if node.op_type == "Concat" and len(node.input) == 2 and len(score.names) == 1:
+            node = makers.get(node.input[at])
+        elif node.op_type in MOVERS:
+            node = makers.get(node.input[0])
+        else:
+            return False
+    return node is not None
 
 
 def _of_rain(nodes: _Nodes, score: Score) -> str:

@@ -89,6 +89,11 @@ def why_not(node: onnx.NodeProto) -> str:
         return f"its post_transform is {attributes['post_transform'].decode()}"
     if len(attributes.get("vectors_per_class", ())) != 2 or len(classes) != 2 or len(node.output) != 2:
         return "it is not a support-vector machine of two classes"
+    numbers = [
+        attributes.get(name, ()) for name in ("coefficients", "support_vectors", "kernel_params", "rho")
+    ]
+    if not all(np.isfinite(np.array(values, np.float64)).all() for values in numbers):
+        return "its numbers are not all finite"
     return ""
 
 

@@ -20,8 +20,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
 FEW = 64
 """Up to so many numbers Python is faster than numpy, ten times for one row."""
 
-SMALLEST, LARGEST = 1e-5, 1e6
-"""FP32 numbers from and below which there is a decimal to look for; others are taken as they are."""
+SMALLEST, LARGEST = 0.99e-5, 1e6
+"""FP32 numbers from and below which there is a decimal to look for; others are taken as they are. As FP32,
+0.00001 is a little less than that."""
 
 DIGITS = (6, 7, 8, 9)
 """Significant digits of that decimal: any of 6 survives FP32, and 9 tell any two FP32 numbers apart."""

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import psutil
@@ -27,9 +28,9 @@ class Signals:
     """Signal handlers of the supervisor, in front of those that circus installs.
 
     - SIGTERM, SIGINT: the second one ends the lame-duck period of the workers.
-    - SIGHUP because the terminal was closed: as SIGTERM, or nothing after ``nohup``. circus would go
-      on without a terminal, and the port would stay taken.
-    - any other SIGHUP: ``reload``, then circus replaces the workers.
+    - SIGHUP because the terminal was closed: as SIGTERM, or ignored after ``nohup``. circus would
+      replace the workers and keep the port.
+    - any other SIGHUP: call ``reload``, then circus replaces the workers.
     """
 
     def __init__(self, reload: Callable[[], None]) -> None:
@@ -56,7 +57,8 @@ class Signals:
         if self.stopping:
             log.info("Stopping without waiting any longer")
             for worker in psutil.Process().children():
-                worker.terminate()
+                with suppress(psutil.NoSuchProcess):  # it has just ended
+                    worker.terminate()
         self.stopping = True
         self.circus[number](number, frame)
 
@@ -88,9 +90,9 @@ def has_terminal() -> bool:
 
 
 def follow_supervisor() -> None:
-    """Have this worker finish what is in flight and end when its supervisor ends without ending it.
+    """Stop this worker when its supervisor is killed; requests in flight are completed.
 
-    A supervisor that was killed would otherwise leave workers that hold the port.
+    A supervisor that gets SIGKILL can't stop its workers, which would keep the port.
     """
     folder = run_folder.current()
     if folder is None or sys.platform != "linux":
