@@ -47,7 +47,18 @@ def parsed(content: bytes) -> onnx.ModelProto:
         raise BadArtifact(f"the model is truncated or not ONNX ({str(error).strip()[:200]})") from error
     if not model.graph.node:
         raise BadArtifact("the model is truncated or not ONNX (its graph has no node)")
+    if any(isinstance(name, bytes) for name in _names(model.graph)):
+        raise BadArtifact("the model is truncated or not ONNX (a name is not UTF-8)")
     return model
+
+
+def _names(graph: onnx.GraphProto) -> Iterator[object]:
+    """Every name in the graph; protobuf gives those that are not UTF-8 as bytes."""
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        yield value.name
 
 
 def tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:
