@@ -40,7 +40,7 @@ most a few ranges, to be below 0 wherever the visibility is known, near enough f
 
 
 def to_onnx(model: Model) -> bytes:
-    """The graph of a model, 20 nodes; see the module for inputs and outputs."""
+    """The graph of a model; see the module for inputs and outputs."""
     graph = _Graph()
     known = graph.complete("float_input", model.classifier.features, model.scaler)
     columns = graph.columns(known, model.classifier.features, model.scaler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -31,7 +32,7 @@ from weather.training.graph import to_onnx
 from weather.training.observations import Observations
 from weather.training.places import Place, asked_elsewhere, hidden
 from weather.training.progress import Stage
-from weather.training.samples import BLOCK_HOURS, FOLDS, TEST_FOLD, Samples, samples
+from weather.training.samples import BLOCK_HOURS, FOLDS, TEST_FOLD, Samples, TooLittleData, samples
 from weather.training.sources import NEW_YORK
 from weather.training.thresholds import HSS, ONSET, Rule, threshold_interval
 from weather.training.verification import Verification
@@ -71,12 +72,7 @@ def _train(
     found = candidates[chosen]
     baselines = {name: cross_fits(data, settings, stage, name) for name, settings in BASELINES.items()}
     by_horizon = {horizon: nested(candidates, rule)}
-    for hours in HORIZONS:
-        if hours != horizon:
-            other = cross_fits(
-                samples(observed, hours), {chosen: partial(Classifier, chosen)}, stage, f"horizon {hours} h"
-            )
-            by_horizon[hours] = nested(other, rule)
+    by_horizon |= other_horizons(observed, horizon, chosen, rule, stage)
 
     done = stage("exported model, model card", 2)
     seen, log_odds = found.held_out(TEST_FOLD)
@@ -130,6 +126,20 @@ def cross_fits(
     """A cross-fit for each of the settings."""
     done = stage(name, FITS * len(makers))
     return {setting: cross_fit(data, make, done) for setting, make in makers.items()}
+
+
+def other_horizons(
+    observed: Observations, horizon: int, chosen: Hyperparameters, rule: Rule, stage: Stage
+) -> dict[int, Verification]:
+    """The model for the other horizons of the card, as far as there are hours enough for them."""
+    found = {}
+    for hours in HORIZONS:
+        if hours != horizon:
+            with suppress(TooLittleData):
+                other = samples(observed, hours)
+                makers = {chosen: partial(Classifier, chosen)}
+                found[hours] = nested(cross_fits(other, makers, stage, f"horizon {hours} h"), rule)
+    return found
 
 
 def facts(observed: Observations, data: Samples, horizon: int) -> dict[str, object]:

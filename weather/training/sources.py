@@ -181,7 +181,7 @@ def _content(path: Path) -> bytes:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content
     except (OSError, EOFError, zlib.error) as error:
-        raise BadData(f"{path} can't be read: {error}") from error
+        raise BadData(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _digest(paths: Sequence[Path]) -> str:
