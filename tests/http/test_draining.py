@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import httpx
+import pytest
 
 from loadtest.harness import worker
 from loadtest.serving import PROJECT, running

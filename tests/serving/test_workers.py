@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from loadtest.harness import worker
 from loadtest.serving import Service, running
