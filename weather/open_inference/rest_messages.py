@@ -17,7 +17,6 @@ from weather.open_inference import binary
 from weather.open_inference.inputs import InputTensor
 from weather.open_inference.outputs import OutputTensor, extension_faults
 
-
 Size = Annotated[int, Field(ge=0, lt=2**63)]
 """A dimension or a number of bytes. Integers in JSON may be longer than Python makes text of."""
 
