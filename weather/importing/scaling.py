@@ -63,11 +63,11 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
     plain: dict[Takes, Arrays] = {kind: original.run(prepare(rows)) for kind, prepare in kinds.items()}
     measures = {kind: _Measures.by(roles, plain, kind) for kind in kinds}
     answers = {kind: measures[kind].of(plain[kind]) for kind in kinds}
-    effect = {kind: np.empty((len(FEATURES), len(answers[kind]))) for kind in kinds}
+    effect = {kind: np.empty(len(FEATURES)) for kind in kinds}
     for kind, prepare in kinds.items():
         for field in range(len(FEATURES)):
             found = measures[kind].of(original.run(prepare(changed[field])))
-            effect[kind][field] = np.abs(found - answers[kind]).mean(axis=1)
+            effect[kind][field] = np.abs(found - answers[kind]).mean()
     constants = holds_constants(original.model, scaler)
     if _same(plain, roles):
         reason = "raw and scaled rows get the same answers"
@@ -90,15 +90,14 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
 
 
 def _dead(effect: NDArray[np.float64], other: NDArray[np.float64]) -> list[str]:
-    """Fields without ``effect`` that have one among the other rows, by any measure."""
-    gone = np.any((other > ALIVE) & (effect < DEAD * other), axis=1)
-    return [FEATURES[field] for field in np.flatnonzero(gone)]
+    """Fields without ``effect`` that have one among the other rows."""
+    return [FEATURES[field] for field in np.flatnonzero((other > ALIVE) & (effect < DEAD * other))]
 
 
 @dataclass(frozen=True)
 class _Measures:
-    """What answers are compared by, each within 0 ... 1: whether the label is ``label``, either of the two;
-    the probability or, of a score that is none, its rank among ``scores``, which rows of one kind gave.
+    """What answers are compared by, within 0 ... 1: the probability; of a score that is none, its rank among
+    ``scores``, which rows of one kind gave; without a score whether the label is ``label``, one of the two.
     """
 
     roles: Roles
@@ -114,15 +113,13 @@ class _Measures:
         return _Measures(roles, label, np.sort(_scores(roles, plain[kind])))
 
     def of(self, arrays: Arrays) -> NDArray[np.float64]:
-        """float64[k, n] of the answers to n rows."""
-        measures = []
-        if self.roles.label is not None:
-            measures.append((arrays[self.roles.label].reshape(-1) == self.label).astype(np.float64))
-        if self.roles.score and self.scores is None:
-            measures.append(_scores(self.roles, arrays).clip(0, 1))
-        elif self.scores is not None:
-            measures.append(np.searchsorted(self.scores, _scores(self.roles, arrays)) / len(self.scores))
-        return np.array(measures)
+        """float64[n] of the answers to n rows."""
+        if self.scores is not None:
+            return np.searchsorted(self.scores, _scores(self.roles, arrays)) / len(self.scores)
+        if self.roles.score:
+            return _scores(self.roles, arrays).clip(0, 1)
+        assert self.roles.label is not None, "there is a label or a score"
+        return (arrays[self.roles.label].reshape(-1) == self.label).astype(np.float64)
 
 
 def _same(plain: Mapping[Takes, Arrays], roles: Roles) -> bool:
