@@ -105,7 +105,7 @@ def _same(label: object, wanted: str) -> bool:
     number = TRUTH.get(wanted.lower(), _number(wanted))
     if number is not None and _number(label) is not None:
         return _number(label) == number
-    return str(label) == wanted or bare(label) == bare(wanted)
+    return str(label) == wanted or bare(label) == bare(wanted) != ""
 
 
 def _number(label: object) -> float | None:
