@@ -31,7 +31,14 @@ def test_words_tell(rain: str, dry: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("rain", "snow"), ("rain", "heavy rain"), ("rain_0", "rain_1"), ("pluie", "sec"), ("雨", "晴れ"), (3, 7)],
+    [
+        ("rain", "snow"),
+        ("rain", "heavy rain"),
+        ("rain_0", "rain_1"),
+        ("pluie", "sec"),
+        ("雨", "晴れ"),
+        (3, 7),
+    ],
 )
 def test_words_that_do_not_tell_are_refused(one: object, other: object) -> None:
     with pytest.raises(BadArtifact, match=f"{one!r} and {other!r}: say which of them is rain"):

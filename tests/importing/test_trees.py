@@ -77,7 +77,7 @@ def test_labels_of_the_higher_score_are_served() -> None:
 
 def test_base_values_are_added_to_their_own_class() -> None:
     model = onnx.load_from_string(both([10.0, 10.4]))
-    wanted = np.array([BELOW, ABOVE]) + [10.0, 10.4]
+    wanted = np.array([BELOW, ABOVE]) + np.array([10.0, 10.4])
     assert np.abs(run(model)[1] - wanted).max() > 1, "ONNX Runtime is right by now: this can go"
     label, scores = run(as_defined(model))
     np.testing.assert_allclose(scores, wanted, rtol=1e-6)
@@ -85,7 +85,7 @@ def test_base_values_are_added_to_their_own_class() -> None:
 
 
 def test_base_values_that_no_tree_can_take_are_refused() -> None:
-    weights = {"class_treeids": [0] * 3, "class_nodeids": [1, 2, 2], "class_ids": [0, 0, 1]}
+    weights: dict[str, Any] = {"class_treeids": [0] * 3, "class_nodeids": [1, 2, 2], "class_ids": [0, 0, 1]}
     model = onnx.load_from_string(both([1.0, 2.0], class_weights=[0.7, 0.2, 0.8], **weights))
     with pytest.raises(BadArtifact, match="convert it without them"):
         as_defined(model)

@@ -150,9 +150,7 @@ def _verdict(
     return verdict
 
 
-def _lifted(
-    original: Original, scaler: Scaler, outputs: Outputs, rows: NDArray[np.float64]
-) -> Original:
+def _lifted(original: Original, scaler: Scaler, outputs: Outputs, rows: NDArray[np.float64]) -> Original:
     """The graph with its own scaling in float64, where that is the scaler's; else the graph as it is."""
     result = lifted(original.model, original.inputs, scaler)
     if result is None:

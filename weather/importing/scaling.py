@@ -63,30 +63,38 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
     plain: dict[Takes, Arrays] = {kind: original.run(prepare(rows)) for kind, prepare in kinds.items()}
     measures = {kind: _Measures.by(roles, plain, kind) for kind in kinds}
     answers = {kind: measures[kind].of(plain[kind]) for kind in kinds}
-    effect = {kind: np.empty(len(FEATURES)) for kind in kinds}
+    effect = {kind: np.empty((len(FEATURES), len(answers[kind]))) for kind in kinds}
     for kind, prepare in kinds.items():
         for field in range(len(FEATURES)):
             found = measures[kind].of(original.run(prepare(changed[field])))
-            effect[kind][field] = np.abs(found - answers[kind]).mean()
+            effect[kind][field] = np.abs(found - answers[kind]).mean(axis=1)
     constants = holds_constants(original.model, scaler)
     if _same(plain, roles):
         reason = "raw and scaled rows get the same answers"
         return Verdict("raw" if constants else "scaled", reason, sure=False)
+    for raw, scaled in zip(effect["raw"].T, effect["scaled"].T, strict=True):
+        verdict = _by_effect({"raw": raw, "scaled": scaled}, constants)
+        if verdict is not None:
+            return verdict
+    if constants:
+        return Verdict("raw", "it has the scaler's means and scales among its constants")
+    return Verdict(None, "raw and scaled rows get different answers, and neither are like a wrong one's")
+
+
+def _by_effect(effect: Mapping[Takes, NDArray[np.float64]], constants: bool) -> Verdict | None:
+    """The verdict by the effects float64[7] that the fields have on one measure; None without a clear one."""
     dead = {kind: _dead(effect[kind], effect[other]) for kind, other in BOTH}
     for kind, other in BOTH:
-        outvoted = len(dead[other]) >= MANY * len(dead[kind])
-        if dead[other] and outvoted:
+        if dead[other] and len(dead[other]) >= MANY * len(dead[kind]):
             if constants and kind == "scaled" and len(dead[other]) < SURE:
-                break
+                return None
             fields = (
                 "no field has an effect"
                 if len(dead[other]) == len(FEATURES)
                 else (f"{', '.join(dead[other])} {'has' if len(dead[other]) == 1 else 'have'} no effect")
             )
             return Verdict(kind, f"in {other} rows {fields}")
-    if constants:
-        return Verdict("raw", "it has the scaler's means and scales among its constants")
-    return Verdict(None, "raw and scaled rows get different answers, and neither are like a wrong one's")
+    return None
 
 
 def _dead(effect: NDArray[np.float64], other: NDArray[np.float64]) -> list[str]:
@@ -96,8 +104,9 @@ def _dead(effect: NDArray[np.float64], other: NDArray[np.float64]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Measures:
-    """What answers are compared by, within 0 ... 1: the probability; of a score that is none, its rank among
-    ``scores``, which rows of one kind gave; without a score whether the label is ``label``, one of the two.
+    """What answers are compared by, each within 0 ... 1, the more telling first: the probability or, of a
+    score that is none, its rank among ``scores``, which rows of one kind gave; whether the label is
+    ``label``, one of the two.
     """
 
     roles: Roles
@@ -113,20 +122,24 @@ class _Measures:
         return _Measures(roles, label, np.sort(_scores(roles, plain[kind])))
 
     def of(self, arrays: Arrays) -> NDArray[np.float64]:
-        """float64[n] of the answers to n rows."""
+        """float64[k, n] of the answers to n rows."""
+        measures = []
         if self.scores is not None:
-            return np.searchsorted(self.scores, _scores(self.roles, arrays)) / len(self.scores)
-        if self.roles.score:
-            return _scores(self.roles, arrays).clip(0, 1)
-        assert self.roles.label is not None, "there is a label or a score"
-        return (arrays[self.roles.label].reshape(-1) == self.label).astype(np.float64)
+            measures.append(np.searchsorted(self.scores, _scores(self.roles, arrays)) / len(self.scores))
+        elif self.roles.score:
+            measures.append(_scores(self.roles, arrays).clip(0, 1))
+        if self.roles.label is not None:
+            measures.append(arrays[self.roles.label].reshape(-1) == self.label)
+        return np.array(measures, np.float64)
 
 
 def _same(plain: Mapping[Takes, Arrays], roles: Roles) -> bool:
     """Whether rows of both kinds get the same answers."""
     if roles.label is not None and (plain["raw"][roles.label] != plain["scaled"][roles.label]).any():
         return False
-    return not roles.score or np.allclose(*(_scores(roles, a) for a in plain.values()), rtol=0, atol=1e-6)
+    if not roles.score:
+        return True
+    return bool((np.abs(_scores(roles, plain["raw"]) - _scores(roles, plain["scaled"])) <= 1e-6).all())
 
 
 def _scores(roles: Roles, arrays: Arrays) -> NDArray[np.float64]:

@@ -62,7 +62,8 @@ def save(
     ``refused`` is a pattern of the refusal, ``remark`` one of a line that import must print,
     ``converter`` one of the refusal by --check where the converter wrote another model than the library's;
     ``written`` are the probabilities of the ONNX file itself where it has trees whose thresholds it
-    rounds, so that ``otherwise`` of the rows may take another branch; ``options`` are those of the command line.
+    rounds, so that ``otherwise`` of the rows may take another branch; ``options`` are those of the
+    command line.
     """
     folder = OUT / name
     folder.mkdir(parents=True, exist_ok=True)
