@@ -34,7 +34,7 @@ from loadtest.stations import OBSERVATIONS
 from loadtest.tables import markdown_table
 from weather.contract.variables import FEATURES, LIMITS, Forecast, WeatherVariables, as_rows
 from weather.model.classifier import INPUT
-from weather.serving.bulk import parse_json
+from weather.serving.bulk_json import parse_json
 
 GRANIAN = [
     *(sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--workers", "1"),
