@@ -27,8 +27,9 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from benchmarks.comparison import measure_all, medians_of
+from benchmarks.load import prepare
 from benchmarks.peers.model import compiled_classifier
-from benchmarks.run import measure_all, medians_of, prepare
 from benchmarks.servers import UVICORN, Server
 from loadtest.stations import OBSERVATIONS
 from loadtest.tables import markdown_table

@@ -99,7 +99,7 @@ def outcome(parsing: Any) -> Any:
     try:
         return asyncio.run(parsing)
     except Problem as problem:
-        return problem.message, problem.detail
+        return problem.error, problem.detail
 
 
 def same(fast: NDArray[np.float64], careful: Any) -> None:
