@@ -97,7 +97,7 @@ def by_rows(running: Running, home: Path, rounds: int, seconds: int) -> str:
 
 
 def by_vectors(server: Server, home: Path, seconds: int) -> str:
-    """Single requests to an imported SVC with more and more support vectors, one start of the service each."""
+    """Single requests to imported SVCs, one start of the service each."""
     lines = []
     for vectors in VECTORS:
         trained = model(vectors)

@@ -66,7 +66,7 @@ def main() -> int:
 
 
 def peers(home: Path, arguments: argparse.Namespace) -> str:
-    """This service, its previous release and other implementations."""
+    """Our service, its previous release and other implementations."""
     servers = [*PEERS, *(by_python(path) for path in arguments.python)]
     if not in_history(PREVIOUS):
         print(f"the previous release is left out: commit {PREVIOUS} is not in this copy's history")
@@ -81,7 +81,7 @@ def peers(home: Path, arguments: argparse.Namespace) -> str:
 
 
 def ablations(home: Path, arguments: argparse.Namespace) -> str:
-    """This service without one of its optimisations."""
+    """Our service, and the same without one of its optimisations."""
     (ours,) = (server for server in PEERS if server.name == OURS)
     return compared("ablations", [ours, *ABLATIONS], home, arguments)
 
@@ -101,7 +101,7 @@ def compared(part: str, servers: Sequence[Server], home: Path, arguments: argpar
 
 
 def by_python(path: str) -> Server:
-    """This service run by another interpreter, which has the serving packages."""
+    """Our service, run by another interpreter that has the serving packages."""
     print_version = "import platform; print(platform.python_version())"
     version = subprocess.run([path, "-c", print_version], capture_output=True, text=True, check=True).stdout
     server = bento(f"{OURS}, Python {version.strip()}", "service:RainForecast")

@@ -6,7 +6,6 @@ processed in chunks, and between chunks the event loop serves other requests.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from operator import add
 from time import perf_counter
@@ -22,7 +21,7 @@ from weather.model.classifier import CHUNK as MAX_CHUNK
 from weather.model.classifier import Classifier
 from weather.serving.bulk_csv import parse_csv
 from weather.serving.bulk_json import parse_json
-from weather.serving.bulk_rows import CHUNK, chunks
+from weather.serving.bulk_rows import CHUNK, chunks, serve_others
 
 CSV = "text/csv"
 JSON = "application/json"
@@ -63,7 +62,7 @@ async def answer(classifier: Classifier, bulk: Bulk) -> Answers:
         probabilities += probability
         first += size
         size = next_size(size, perf_counter() - start)
-        await asyncio.sleep(0)
+        await serve_others()
     return Answers(decisions, probabilities, bulk.media_type)  # type: ignore[arg-type]
 
 
@@ -139,5 +138,5 @@ async def write(answers: Answers) -> bytes:
             else to_json(probabilities)[1:-1].split(b",")
         )
         texts += map(add, map(form.predictions.__getitem__, answers.decisions[part]), numbers)
-        await asyncio.sleep(0)
+        await serve_others()
     return form.start + form.between.join(texts) + form.end

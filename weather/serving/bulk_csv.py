@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import re
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from weather.contract.optional import NONE
 from weather.contract.variables import FEATURES, MAX_ROWS
 from weather.http.problems import bad_request
 from weather.serving.bulk_csv_lines import parse_lines
-from weather.serving.bulk_rows import acceptable, check_count, pieces
+from weather.serving.bulk_rows import acceptable, check_count, pieces, serve_others
 
 NUMERIC = b"0123456789+-.eE, \t\r\n"
 """The characters of a table of plain numbers."""
@@ -68,7 +67,7 @@ async def parse_pieces(
         if table is None or not acceptable(rows := in_order(table, names), may_be_missing):
             return None
         parts.append(rows)
-        await asyncio.sleep(0)
+        await serve_others()
     return np.concatenate(parts) if 1 <= sum(map(len, parts)) <= MAX_ROWS else None
 
 

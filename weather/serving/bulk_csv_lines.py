@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from weather.contract.optional import record_type
 from weather.contract.variables import WeatherVariables, as_rows
 from weather.http.limits import MAX_FAULTS
 from weather.http.problems import bad_request
-from weather.serving.bulk_rows import CHUNK
+from weather.serving.bulk_rows import CHUNK, serve_others
 
 NOT_A_TABLE = Fault(["observations"], "the lines after the first are not a table of numbers", "csv_invalid")
 
@@ -36,7 +35,7 @@ async def parse_lines(lines: str, names: list[str], optional: frozenset[str]) ->
         if len(rejected) >= MAX_FAULTS:
             break
         parts.append(as_rows([item for item in chunk if not isinstance(item, Fault)]))
-        await asyncio.sleep(0)
+        await serve_others()
     if rejected or not parts:
         raise bad_request(rejected[:MAX_FAULTS] or [NOT_A_TABLE])
     return np.concatenate(parts)

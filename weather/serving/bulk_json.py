@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from weather.contract.optional import NONE, record_type
 from weather.contract.variables import FEATURES, MAX_ROWS, WeatherVariables, as_rows
 from weather.http.limits import MAX_FAULTS
 from weather.http.problems import bad_request
-from weather.serving.bulk_rows import acceptable, check_count, chunks, pieces
+from weather.serving.bulk_rows import acceptable, check_count, chunks, pieces, serve_others
 
 SPACE = b" \t\r\n"
 START = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"observations"[ \t\r\n]*:[ \t\r\n]*\[')
@@ -70,7 +69,7 @@ async def parse_pieces(body: bytes, optional: frozenset[str]) -> NDArray[np.floa
         if rows is None or (count := count + len(rows)) > MAX_ROWS:
             return None
         parts.append(rows)
-        await asyncio.sleep(0)
+        await serve_others()
     return np.concatenate(parts) if parts else None
 
 
@@ -120,7 +119,7 @@ async def validate(body: bytes, optional: frozenset[str]) -> NDArray[np.float64]
             rejected += record_faults(records[part], part.start, record)
             if len(rejected) >= MAX_FAULTS:
                 break
-        await asyncio.sleep(0)
+        await serve_others()
     if rejected:
         raise bad_request(rejected[:MAX_FAULTS])
     return np.concatenate(parts)
