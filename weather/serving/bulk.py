@@ -1,6 +1,6 @@
 """Many observations in one request: JSON or CSV in, forecasts in the same order and format out.
 
-The rows are a batch already, so they go to the classifier directly, without the dispatcher. They are
+The rows are a batch already, so they go to the classifier directly, without the queue. They are
 processed in chunks, and between chunks the event loop serves other requests.
 """
 
