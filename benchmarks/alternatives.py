@@ -30,7 +30,7 @@ from pydantic import TypeAdapter
 from benchmarks.comparison import measure_all, medians_of
 from benchmarks.load import prepare
 from benchmarks.peers.model import compiled_classifier
-from benchmarks.servers import UVICORN, Server
+from benchmarks.servers import GRANIAN, UVICORN, Server
 from loadtest.stations import OBSERVATIONS
 from loadtest.tables import markdown_table
 from weather.contract.optional import NONE
@@ -38,10 +38,6 @@ from weather.contract.variables import FEATURES, LIMITS, Forecast, WeatherVariab
 from weather.model.classifier import INPUT
 from weather.serving.bulk_json import parse_json, validate
 
-GRANIAN = [
-    *(sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--workers", "1"),
-    *("--no-access-log", "--log-level", "error", "--host", "127.0.0.1"),
-]
 BULK_ROWS = 1_000
 BURST_SECONDS = 0.02
 BURSTS = 100
