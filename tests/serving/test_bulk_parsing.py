@@ -220,6 +220,12 @@ def test_without_calibration_probabilities_are_null_and_empty() -> None:
     assert csv == b"prediction,probability\nRain,\nNo_Rain,\n"
 
 
+@pytest.mark.parametrize("media_type", [JSON, CSV])
+def test_a_foreign_models_nan_is_not_written(media_type: str) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        asyncio.run(write(Answers([True, False], [0.5, float("nan")], media_type)))
+
+
 def test_chunks_grow_while_they_are_fast_and_shrink_when_they_are_slow() -> None:
     assert next_size(64, 0.00001) == 128
     assert next_size(256, 0.00001) == 256

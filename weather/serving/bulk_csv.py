@@ -56,6 +56,7 @@ async def parse_pieces(
     """Like ``parse_csv`` for the lines after the header; None for those with faults or of unusual form."""
     absent = optional.difference(names)
     parts = []
+    count = 0
     for piece in pieces(lines, "\n"):
         if '"' in piece:
             piece = QUOTED.sub(r"\1", piece)
@@ -66,9 +67,11 @@ async def parse_pieces(
             may_be_missing = optional
         if table is None or not acceptable(rows := in_order(table, names), may_be_missing):
             return None
+        if (count := count + len(rows)) > MAX_ROWS:
+            return None
         parts.append(rows)
         await serve_others()
-    return np.concatenate(parts) if 1 <= sum(map(len, parts)) <= MAX_ROWS else None
+    return np.concatenate(parts) if count else None
 
 
 def numbers(lines: str, columns: int) -> NDArray[np.float64] | None:
