@@ -236,7 +236,8 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
     async def answer_bulk(self, body: bytes, media_type: str) -> bytes:
         """``POST /predict_batch``."""
         observations = await bulk.parse(body, media_type, self.optional)
-        return bulk.write(await self.service.apis["predict_batch"].func(self._service_instance, observations))
+        answers = await self.service.apis["predict_batch"].func(self._service_instance, observations)
+        return await bulk.write(answers)
 
 
 def tracing() -> bool:
