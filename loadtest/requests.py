@@ -17,7 +17,6 @@ from weather.importing.artifacts import read
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
 
-
 ROUNDING = 5e-5
 """Accepted difference of two probabilities: the committed model rounds a row in a batch otherwise than the
 same row alone, by up to 2e-5.
