@@ -95,7 +95,8 @@ def test_the_content_security_policy_allows_files_of_this_host_only(client: http
 def test_another_method_gets_the_standard_error_body(client: httpx.Client) -> None:
     for path in ("/", "/docs", "/model", "/openapi.json", "/static/page.js"):
         refused = client.put(path)
-        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD"), path
+        assert refused.status_code == 405, path
+        assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD"}, path
         assert refused.json()["detail"] == [], path
 
 
