@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from loadtest.serving import free_port
+from stations.conversions.named import parse
 from stations.demo.processes import running
 from stations.mqtt.discovery import identifier
 from stations.mqtt.mapping import BadMapping, Mapped, read
@@ -90,6 +91,18 @@ def test_a_mapping_makes_records(mapping: Path) -> None:
     for nothing in (b"unavailable", b"null", b"[1]", b"{}", b"true", b"\xff"):
         with pytest.raises(Refused, match="nothing of the mapping is in the message"):
             temperature.record("sensors/temperature", nothing)
+
+
+def test_a_number_too_large_for_a_float_is_refused_as_others_are(mapping: Path) -> None:
+    state, temperature, _ = read(mapping)
+    huge = temperature.record("sensors/temperature", b"1" + b"0" * 400)
+    late = state.record("weather/cabin/state", json.dumps({**MESSAGE, "ts": 10**400}).encode())
+    for record, sentence in (
+        (huge, "temperature: value must be a finite number"),
+        (late, "time is ISO 8601"),
+    ):
+        with pytest.raises(Refused, match=sentence):
+            parse(record, 0, "mqtt", {})
 
 
 @pytest.mark.parametrize(
