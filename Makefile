@@ -118,7 +118,7 @@ drift: $(VENV)/development ## drift report of LOG=FOLDER, or of a load test of 2
 	mkdir -p reports
 	$(BIN)/python train_import.py drift --log $(or $(LOG),reports/forecasts) --out reports/drift.md $(ARGS)
 
-chaos: $(VENV)/development ## overload, kill, drain, soak and annoy a service, 6 minutes (ARGS=--publish)
+chaos: $(VENV)/development ## overload, kill, drain, soak, annoy a service and swap its model, 6 minutes (ARGS=--publish)
 	$(BIN)/python -m loadtest.chaos $(ARGS)
 
 test-replicas: $(VENV)/development ## three replicas behind HAProxy: kill one, roll out a second model, 2 minutes

@@ -177,4 +177,6 @@ class Chaos:
             f"each answer is that of the model which its X-Model-Version names; answered p50 / p99 "
             f"{outcome.percentile(50):.1f} / {outcome.percentile(99):.1f} ms"
         )
-        return Row("swapped model", f"{self.half_load:,.0f}/s", f"{swaps} swaps", outcome, "–", remarks)
+        return Row(
+            "model swapped under load", f"{self.half_load:,.0f}/s", f"{swaps} swaps", outcome, "–", remarks
+        )

@@ -105,6 +105,13 @@ def test_a_dotenv_file_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
             ],
             "origins like https://example.org, or *",
         ),
+        ("WEATHER_FOLLOW_LATEST", ["-1", "4000", "always"], "seconds from 0 to 3600"),
+        (
+            "WEATHER_CHALLENGER",
+            ["4f1c", "weather-scaler:1", "weather-classifier:"],
+            "weather-classifier:VERSION",
+        ),
+        ("WEATHER_CHALLENGER_SHARE", ["2", "half"], "a number from 0 to 1"),
         ("WEATHER_FORECAST_LOG_RATE", ["1.5", "-1", "nan", "much"], "a number from 0 to 1"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", ["collector:4318", "collector"], "an http or https URL"),
         ("OTEL_TRACES_SAMPLER_ARG", ["2", "inf"], "a number from 0 to 1"),

@@ -19,7 +19,6 @@ from weather.telemetry.metrics import families, register_model
 
 log = logging.getLogger("bentoml.weather")
 
-
 RESULTS = ("swapped", *get_args(Reason), "error")
 """Of an attempt to serve another pair: it is served, why it was refused, or an exception that the log has."""
 
@@ -44,13 +43,13 @@ class Swapping:
     async def run(self) -> None:
         """Look for a request twice a second."""
         while True:
-            tag = self.requested()
-            if tag is not None:
-                try:
+            try:
+                tag = self.requested()
+                if tag is not None:
                     await self.swap(tag)
-                except Exception:
-                    log.exception("%s could not be served", tag)
-                    self.counts["error"].inc()
+            except Exception:
+                log.exception("Another model could not be served")
+                self.counts["error"].inc()
             await asyncio.sleep(POLL_SECONDS)
 
     async def swap(self, tag: str) -> None:
