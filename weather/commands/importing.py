@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from weather.commands.output import busy, put, say
+from weather.commands.parsers import Commands, add_command
 from weather.contract.names import MODEL_FILE, SCALER_FILE
 from weather.importing.artifacts import Artifacts, read
 from weather.importing.errors import BadArtifact
@@ -15,6 +16,26 @@ from weather.importing.scaler import read_scaler
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 NO_SCALER = "none"
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    command = add_command(commands, "import", import_artifacts, [pair_options()])
+    command.add_argument(
+        "--if-missing", action="store_true", help="do nothing when the store holds a pair already"
+    )
+    command.add_argument(
+        "--check",
+        type=Path,
+        metavar="FILE.csv",
+        help="import only if labels and probabilities are those in this file, columns label and probability",
+    )
+    command.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="X",
+        help="how far probabilities may differ (default: 1e-5; 5e-3 for an SVC's own probabilities)",
+    )
 
 
 def pair_options() -> argparse.ArgumentParser:
