@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
-from weather.commands import drift, evaluate, importing, train
+from weather.commands import compare, drift, evaluate, importing, models, promote, train
 from weather.commands.output import EXIT_CODES, run
 from weather.contract.version import VERSION
 
@@ -31,6 +31,9 @@ def parser() -> argparse.ArgumentParser:
     importing.add_parser(commands)
     evaluate.add_parser(commands)
     drift.add_parser(commands)
+    compare.add_parser(commands)
+    promote.add_parser(commands)
+    models.add_parser(commands)
     return found
 
 

@@ -28,7 +28,7 @@ def outcomes(folder: Path, **columns: Sequence[object]) -> Path:
 
 
 def test_forecasts_are_joined_with_what_came(log: Log, tmp_path: Path) -> None:
-    found = calibrate(log, outcomes(tmp_path, temp_c=[10.1, 20.1], rain=[0, 1]))
+    found = calibrate(log, outcomes(tmp_path, temp_c=[10.1, 20.1], rain=[0, 1]), 4)
     assert found.joined == 200
     assert found.ambiguous == 0
     assert found.brier == pytest.approx(0.25**2)
@@ -39,33 +39,33 @@ def test_forecasts_are_joined_with_what_came(log: Log, tmp_path: Path) -> None:
 
 def test_by_hour_alone(log: Log, tmp_path: Path) -> None:
     hours = ["2026-01-01T05:00Z", "2026-01-01T06:00Z"]
-    assert calibrate(log, outcomes(tmp_path, hour=hours, rain=[0, 1])).brier == pytest.approx(0.25**2)
+    assert calibrate(log, outcomes(tmp_path, hour=hours, rain=[0, 1]), 4).brier == pytest.approx(0.25**2)
 
 
 def test_outcomes_that_contradict_each_other_are_left_out_and_counted(log: Log, tmp_path: Path) -> None:
-    found = calibrate(log, outcomes(tmp_path, temp_c=[10.1, 20.1, 20.1], rain=[0, 1, 0]))
+    found = calibrate(log, outcomes(tmp_path, temp_c=[10.1, 20.1, 20.1], rain=[0, 1, 0]), 4)
     assert found.ambiguous == 2
     assert found.joined == 100
     assert found.bins[-1][0] == 0.25, "the hours of 20.1 degC are not judged by the first of their outcomes"
 
 
 def test_outcomes_that_are_repeated_count_once(log: Log, tmp_path: Path) -> None:
-    found = calibrate(log, outcomes(tmp_path, temp_c=[10.1, 20.1, 20.1], rain=[0, 1, 1]))
+    found = calibrate(log, outcomes(tmp_path, temp_c=[10.1, 20.1, 20.1], rain=[0, 1, 1]), 4)
     assert (found.joined, found.ambiguous) == (200, 0)
 
 
 def test_fewer_digits_join(log: Log, tmp_path: Path) -> None:
-    assert calibrate(log, outcomes(tmp_path, temp_c=[10.10000001], rain=[0])).joined == 100
+    assert calibrate(log, outcomes(tmp_path, temp_c=[10.10000001], rain=[0]), 4).joined == 100
 
 
 def test_a_missing_visibility_joins_a_missing_one(tmp_path: Path) -> None:
     path = tmp_path / "data.log"
     path.write_text(lines(100, visibility_km=None) + lines(100, visibility_km=3.0))
     log = read_log([path], ["visibility_km"])
-    found = calibrate(log, outcomes(tmp_path, visibility_km=[None, 3.0], rain=[1, 0]))
+    found = calibrate(log, outcomes(tmp_path, visibility_km=[None, 3.0], rain=[1, 0]), 4)
     assert (found.joined, found.ambiguous) == (200, 0)
     contradictory = outcomes(tmp_path, visibility_km=[None, None, 3.0], rain=[1, 0, 0])
-    assert calibrate(log, contradictory).joined == 100
+    assert calibrate(log, contradictory, 4).joined == 100
 
 
 @pytest.mark.parametrize(
@@ -75,16 +75,16 @@ def test_a_missing_visibility_joins_a_missing_one(tmp_path: Path) -> None:
         ({"rain": [1]}, "and hour or features to join by"),
         ({"temp_c": [10.1], "rain": [2]}, "of 0 and 1"),
         ({"temp_c": ["warm"], "rain": [1]}, "could not convert"),
-        ({"temp_c": [30.0], "rain": [1]}, "no logged probability joins"),
+        ({"temp_c": [30.0], "rain": [1]}, "no logged forecast joins"),
     ],
 )
 def test_outcomes_that_can_t_be_used_are_refused(
     log: Log, columns: dict[str, list[object]], complaint: str, tmp_path: Path
 ) -> None:
     with pytest.raises(BadData, match=complaint):
-        calibrate(log, outcomes(tmp_path, **columns))
+        calibrate(log, outcomes(tmp_path, **columns), 4)
 
 
 def test_a_file_that_is_not_there_is_refused(log: Log, tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"nowhere\.csv can't be read"):
-        calibrate(log, tmp_path / "nowhere.csv")
+        calibrate(log, tmp_path / "nowhere.csv", 4)

@@ -20,7 +20,12 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--data", type=Path, nargs="+", metavar="FILE", help="the training data (default: New York, 2013)"
     )
-    command.add_argument("--outcomes", type=Path, metavar="FILE.csv", help="rain (0, 1) by hour or features")
+    command.add_argument(
+        "--outcomes",
+        type=Path,
+        metavar="FILE.csv",
+        help="rain (0, 1) by hour or features, or the stations' export",
+    )
     command.add_argument(
         "--out",
         type=Path,
@@ -34,7 +39,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def drift(given: argparse.Namespace) -> int:
     """Compare logged forecasts with the training data."""
-    from weather.reports import drift, drift_report, logs, outcomes
+    from weather.reports import drift, drift_report, evaluation, logs, outcomes
     from weather.training import sources
 
     if given.out:  # before the work, not after it
@@ -43,8 +48,12 @@ def drift(given: argparse.Namespace) -> int:
     observed = sources.read(given.data) if given.data else sources.new_york_2013()
     with busy("comparing"):
         then = drift.training_side(artifacts, observed)
-        log = logs.read_log(given.log, artifacts.manifest.optional if artifacts.manifest else ())
-        calibration = outcomes.calibrate(log, given.outcomes) if given.outcomes else None
+        manifest = artifacts.manifest
+        log = logs.read_log(given.log, manifest.optional if manifest else ())
+        calibration = None
+        if given.outcomes:
+            horizon = evaluation.horizon_of(artifacts, None)
+            calibration = outcomes.calibrate(log, given.outcomes, horizon)
         report = drift.compare(then, log, calibration)
         if given.out:
             drift_report.write(given.out, report, then, log)

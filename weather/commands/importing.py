@@ -25,6 +25,11 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "--if-missing", action="store_true", help="do nothing when the store holds a pair already"
     )
     command.add_argument(
+        "--keep-latest",
+        action="store_true",
+        help="add the pair, and leave the latest as it is; `promote` makes the new one the latest",
+    )
+    command.add_argument(
         "--check",
         type=Path,
         metavar="FILE.csv",
@@ -81,12 +86,14 @@ def artifacts_of(given: argparse.Namespace) -> Artifacts:
 
 def import_artifacts(given: argparse.Namespace) -> None:
     """Import a scaler and a classifier into the model store."""
+    from weather.importing import latest as versions
     from weather.importing import store
     from weather.importing.reference import compare
     from weather.importing.sandbox import compile_apart
     from weather.importing.understanding import below
 
-    latest = store.latest_pair()
+    versions.settle()
+    latest = versions.latest_pair()
     if given.if_missing and latest:
         say("the store holds a pair already; nothing added")
         put(
@@ -99,12 +106,14 @@ def import_artifacts(given: argparse.Namespace) -> None:
     with busy("compiling and comparing with the original"):
         compiled = compile_apart(artifacts)
     agreement = compare(compiled, given.check, given.tolerance) if given.check else None
-    imported = store.import_pair(artifacts, compiled)
+    imported = store.import_pair(artifacts, compiled, given.keep_latest)
     known = imported.manifest
     if imported.repaired:
         say("already in the store, where files had changed or were missing; written again", "yellow")
     else:
         say("imported" if imported.new else "already in the store; nothing added", "green")
+    if imported.latest.classifier != str(imported.classifier):
+        say(f"the latest stays {imported.latest.classifier}")
     for line in (*compiled.lines, *compiled.notes):
         say(line, "yellow" if line.startswith("WARNING") else "")
     if agreement:
@@ -123,6 +132,7 @@ def import_artifacts(given: argparse.Namespace) -> None:
             "classifier": str(imported.classifier),
             "new": imported.new,
             "repaired": imported.repaired,
+            "latest": imported.latest.classifier,
             "calibrated": compiled.calibrated,
             "horizon_hours": known.horizon_hours if known else None,
             "threshold": known.threshold if known else None,

@@ -15,7 +15,7 @@ def add_command(
     action: Callable[[argparse.Namespace], int | None],
     parents: Sequence[argparse.ArgumentParser] = (),
 ) -> argparse.ArgumentParser:
-    """A command that runs ``action``, with its docstring as help, ``--json``, and the options of ``parents``."""
+    """A command that runs ``action``; its help is the docstring, its options ``--json`` and ``parents``."""
     scripts = argparse.ArgumentParser(add_help=False)
     scripts.add_argument("--json", action="store_true", help="the result as JSON, for scripts")
     command = commands.add_parser(
