@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
-from weather.commands import compare, drift, evaluate, importing, models, promote, train
+from weather.commands import compare, drift, evaluate, importing, models, promote, replay, train
 from weather.commands.output import EXIT_CODES, run
 from weather.contract.version import VERSION
 
@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add_parser(commands)
     promote.add_parser(commands)
     models.add_parser(commands)
+    replay.add_parser(commands)
     return found
 
 

@@ -55,7 +55,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def add(home: Path, folder: Path, *options: str) -> str:
     """Import a pair; the tag of its classifier."""
-    files = ("--scaler", *folder.glob("*scaler.pkl"), "--model", *folder.glob("*.onnx"))
+    files: list[str | Path] = ["--scaler", *folder.glob("*scaler.pkl"), "--model", *folder.glob("*.onnx")]
     done = run_cli("import", *files, *options, "--json", home=home)
     assert done.returncode == 0, done.stderr
     return str(json.loads(done.stdout)["classifier"])

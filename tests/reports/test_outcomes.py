@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.reports.test_logs import lines
+from tests.reports.test_logs import LINE, lines
 from weather.reports.logs import Log, read_log
-from weather.reports.outcomes import calibrate
+from weather.reports.outcomes import calibrate, join
 from weather.training.observations import BadData
 
 
@@ -88,3 +88,49 @@ def test_outcomes_that_can_t_be_used_are_refused(
 def test_a_file_that_is_not_there_is_refused(log: Log, tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"nowhere\.csv can't be read"):
         calibrate(log, tmp_path / "nowhere.csv", 4)
+
+
+def export(folder: Path, **changes: object) -> Path:
+    """Observations of one station as the stations export them: dry, but for the hours of ``rain``."""
+    rain = changes.pop("rain", ())
+    assert isinstance(rain, tuple)
+    hours = pd.date_range("2026-01-01", periods=48, freq="h", tz="UTC")
+    table = pd.DataFrame(
+        {
+            "Timestamp": hours.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "Location": "home",
+            "Temperature_C": [10.1 + number for number in range(48)],
+            "Humidity": LINE["humidity"],
+            "Wind_speed_kmph": LINE["wind_speed_kmph"],
+            "Wind_bearing_degrees": LINE["wind_bearing_degree"],
+            "Visibility_km": "",
+            "Pressure_millibars": LINE["pressure_millibars"],
+            "Current_weather_condition": [int(number in rain) for number in range(48)],
+        }
+    ).assign(**changes)
+    path = folder / "export.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def test_the_stations_export_says_what_came_within_the_horizon(tmp_path: Path) -> None:
+    """It rains in hour 10, so rain follows hours 7 to 9 of a horizon of 3."""
+    texts = [
+        lines(1, temp_c=10.1 + number, current_weather_condition=0, timestamp="2026-03-09T05:00:00+00:00")
+        for number in range(48)
+    ]
+    (tmp_path / "data.log").write_text("".join(texts))
+    log = read_log([tmp_path], [], min_rows=1)
+    joined = join(log.table, export(tmp_path, rain=(10,)), 3).table
+    wet = joined[joined["outcome"]]
+    assert wet["temp_c"].round(1).tolist() == [17.1, 18.1, 19.1]
+    assert len(joined) == 48 - 1 - 3, "not the hour of rain, which was logged as dry, nor those at the end"
+    assert set(joined["day"].dt.strftime("%F")) == {"2026-01-01", "2026-01-02"}, "when it was observed"
+    assert joined["visibility_km"].notna().all(), "an assumed visibility is no reason not to join"
+    with pytest.raises(BadData, match="give --horizon"):
+        join(log.table, export(tmp_path), None)
+
+
+def test_the_day_is_that_of_the_forecast_where_the_outcomes_have_none(log: Log, tmp_path: Path) -> None:
+    joined = join(log.table, outcomes(tmp_path, temp_c=[10.1], rain=[0]), None).table
+    assert joined["day"].dt.strftime("%F").unique().tolist() == ["2026-01-01"]

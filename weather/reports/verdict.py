@@ -25,7 +25,7 @@ from weather.training.verification import Interval
 PROMOTE, KEEP, NOT_ENOUGH = "promote", "keep", "not enough yet"
 
 MIN_DAYS = 14
-"""With fewer blocks, percentile intervals are too narrow: of 5 normal values they hold the mean in 83 % of
+"""With fewer blocks, percentile intervals are too narrow: of 5 normal values they hold the mean in 85 % of
 cases instead of 95 %, of 14 in 92 % (tests/reports/test_verdict.py)."""
 
 MIN_HOURS = 10
