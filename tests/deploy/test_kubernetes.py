@@ -504,7 +504,7 @@ def test_the_adapters_rule_gives_each_pod_its_requests_in_flight(tmp_path: Path)
         for space, pod, path, values in (
             ("rain-forecast", "a", "/predict", "10+0x20"),
             ("rain-forecast", "a", "/predict_batch", "2+0x20"),
-            ("rain-forecast", "b", "/predict", "0+4x20"),
+            ("rain-forecast", "b", "/predict", "34+0x20"),
             ("another", "a", "/predict", "500+0x20"),
         )
     ]
@@ -683,4 +683,4 @@ def test_the_document_names_folders_that_exist_and_stays_short() -> None:
     for path in re.findall(r"`((?:components|overlays|base|workload)/[\w./-]*)`", DOCS):
         assert (TREE / path).exists(), path
     assert f"Kubernetes {OLDEST} or later" in DOCS
-    assert len(DOCS.splitlines()) < 120
+    assert len(DOCS.splitlines()) < 140
