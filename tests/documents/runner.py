@@ -177,8 +177,12 @@ class Document:
 
 
 def in_full(environment: dict[str, str], at: Path) -> dict[str, str]:
-    """The service runs elsewhere, so files that are named get their whole path."""
-    return {name: str(at / value) if (at / value).exists() else value for name, value in environment.items()}
+    """The service runs elsewhere, so files that are named, also as an option's value, get their whole path."""
+    found = {}
+    for name, value in environment.items():
+        option, equals, path = value.rpartition("=")
+        found[name] = f"{option}{equals}{at / path}" if path and (at / path).exists() else value
+    return found
 
 
 def commands(text: str) -> Iterator[str]:
