@@ -18,8 +18,8 @@ from tests.fixtures import pair
 from weather.contract.variables import LABELS
 
 HOURS = 20 * 24
-HIGHER = 0.8
-"""The offset of the second pair: its chances of rain are all higher."""
+HIGHER = pair.Constants(offset=0.8)
+"""Of the second pair: its chances of rain are all higher."""
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +66,12 @@ def time_of(hour: int) -> pd.Timestamp:
     return pd.Timestamp("2026-03-01T00:20", tz="UTC") + pd.Timedelta(hours=hour)
 
 
-def came(folder: Path, offset: float) -> Path:
-    """Outcomes as the model of this offset forecasts them."""
-    chances = [pair.probability(row, offset) for row in rows()]
+def came(folder: Path, constants: pair.Constants) -> Path:
+    """Outcomes as the model of these constants forecasts them."""
+    chances = [pair.probability(row, constants) for row in rows()]
     rain = np.random.default_rng(5).random(HOURS) < chances
     hours = [time_of(hour).isoformat() for hour in range(HOURS)]
-    file = folder / f"came-{offset}.csv"
+    file = folder / "came.csv"
     pd.DataFrame({"hour": hours, "rain": rain.astype(int)}).to_csv(file, index=False)
     return file
 
@@ -115,7 +115,10 @@ def test_a_pair_that_no_service_would_serve_is_not_promoted_even_by_force(
     for force in ([], ["--force"]):
         done = run_cli("promote", second, *force, home=home)
         assert done.returncode == 1
-        assert "no service would take it: the model's forecasts differ from those at training" in done.stderr
+        assert (
+            f"no service would serve {second}: the model's forecasts differ from those at training"
+            in done.stderr
+        )
         assert latest(home) == first
 
 
@@ -123,7 +126,7 @@ def test_a_pair_that_was_worse_is_promoted_by_force_only_and_the_history_says_so
     store: tuple[Path, str, str], log: Path, tmp_path: Path
 ) -> None:
     home, first, second = store
-    judged = ("--log", log, "--outcomes", came(tmp_path, pair.OFFSET))
+    judged = ("--log", log, "--outcomes", came(tmp_path, pair.PAIR))
     done = run_cli("promote", second, *judged, home=home)
     assert done.returncode == 1, done.stdout
     assert "is not promoted: its gain in Brier score is -" in done.stderr

@@ -46,7 +46,7 @@ def service(bentoml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def other(imported: Import, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A service of another model that requires a key, and the file of the key."""
     folder = tmp_path_factory.mktemp("other")
-    home = imported("other", *pair.write(folder, 0.4))
+    home = imported("other", *pair.write(folder, pair.VARIANT))
     (folder / "key").write_text(KEY + "\n")
     (folder / "keys").write_text(f"replay:{hashlib.sha256(KEY.encode()).hexdigest()}\n")
     with served(home, env={"WEATHER_API_KEYS_FILE": str(folder / "keys")}) as url:
@@ -121,11 +121,11 @@ def test_another_model_is_summarised(service: tuple[str, Path], other: tuple[str
     found = json.loads(done.stdout)
     (group,) = found["groups"]
     assert group["logged"] != group["now"]
-    apart = [abs(pair.probability(row, 0.4) - pair.probability(row)) for row in OBSERVATIONS[:ROWS]]
+    apart = [abs(pair.probability(row, pair.VARIANT) - pair.probability(row)) for row in OBSERVATIONS[:ROWS]]
     assert group["mean_difference"] == pytest.approx(sum(apart) / ROWS, abs=2e-6)
     assert group["largest_difference"] == pytest.approx(max(apart), abs=2e-6)
     then = [pair.probability(row) > pair.THRESHOLD for row in OBSERVATIONS[:ROWS]]
-    now = [pair.probability(row, 0.4) > pair.THRESHOLD for row in OBSERVATIONS[:ROWS]]
+    now = [pair.probability(row, pair.VARIANT) > pair.VARIANT.threshold for row in OBSERVATIONS[:ROWS]]
     assert group["same_prediction"] == pytest.approx(sum(map(int.__eq__, then, now)) / ROWS)
     assert len(found["worst"]) == 10
     table = run_cli(*arguments, "--key-file", key).stdout

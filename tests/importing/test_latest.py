@@ -46,9 +46,9 @@ FOREIGN = PROJECT / "tests" / "importing" / "fixtures" / "words_rain_logreg"
 def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Three pairs whose chances of rain rise."""
     made = []
-    for number, offset in enumerate((pair.OFFSET, 0.1, 0.4)):
+    for number, offset in enumerate((pair.PAIR.offset, 0.1, 0.4)):
         folder = tmp_path_factory.mktemp(f"pair-{number}")
-        pair.write(folder, offset)
+        pair.write(folder, pair.Constants(offset=offset))
         made.append(folder)
     return made
 

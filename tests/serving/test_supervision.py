@@ -119,7 +119,8 @@ def test_a_closed_terminal_ends_the_service_unless_nohup_says_otherwise(
         if before:
             until(lambda: "The terminal was closed" in output.read_text())
             service.process.send_signal(signal.SIGHUP)  # the second one is no terminal's, and is obeyed
-            until(lambda: service.workers().isdisjoint(workers) and service.ready())
+            until(lambda: "is served already" in output.read_text())
+            assert service.workers() == workers
         else:
             assert service.process.wait(PATIENCE) == 0
             assert free(service.url)

@@ -6,13 +6,16 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import bentoml
+
 from weather.commands.output import busy, put, say
 from weather.commands.parsers import Commands, add_command
 from weather.contract.names import CLASSIFIER
 from weather.contract.optional import optional_fields
 from weather.importing.errors import BadArtifact
 from weather.importing.latest import Pair, latest_pair, pair_named, stored
-from weather.model.loading import load
+from weather.model.classifier import Classifier
+from weather.model.loading import NotServable, load, stored_pair
 
 if TYPE_CHECKING:
     from weather.reports.comparison import Answers
@@ -89,18 +92,27 @@ def answers_of(log: Log, served: Pair, challenger: Pair) -> Answers:
     """What two pairs of the store say to the observations of a log.
 
     Raises:
-        NotServable: one of them fails the check that the service makes at its start.
+        BadArtifact: one of them fails the check that the service makes at its start.
     """
     from weather.reports.comparison import computed_answers
 
     sides, optional = [], []
     for pair in (served, challenger):
-        scaler, classifier = stored(pair.scaler), stored(pair.classifier)
-        assert scaler is not None
-        assert classifier is not None
-        sides.append((pair.classifier, load(scaler, classifier)))
-        optional.append(optional_fields(classifier.info.metadata))
+        sides.append((pair.classifier, checked(pair)))
+        optional.append(optional_fields(bentoml.models.get(pair.classifier).info.metadata))
     return computed_answers(log, sides[0], sides[1], optional[0] & optional[1])
+
+
+def checked(pair: Pair) -> Classifier:
+    """The classifier of a pair, after the check that the service makes at its start.
+
+    Raises:
+        BadArtifact: no service would serve it.
+    """
+    try:
+        return load(*stored_pair(pair.classifier))
+    except NotServable as reason:
+        raise BadArtifact(f"no service would serve {pair.classifier}: {reason}") from None
 
 
 def horizon_of(classifier: str) -> int | None:

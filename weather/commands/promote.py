@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from weather.commands.compare import answers_of, horizon_of, latest
+from weather.commands.compare import answers_of, checked, horizon_of, latest
 from weather.commands.output import busy, put, say
 from weather.commands.parsers import Commands, add_command
 from weather.importing import latest as store
 from weather.importing.errors import BadArtifact
 from weather.importing.latest import Pair
-from weather.model.loading import NotServable, load
 
 WHEN = (
     "A service with WEATHER_FOLLOW_LATEST takes it by itself; others at their next start, or on SIGHUP to "
@@ -53,7 +52,7 @@ def promote(given: argparse.Namespace) -> None:
         raise BadArtifact("give --log and --outcomes together, or neither: a pair is judged by both")
     store.settle()
     pair = store.pair_named(given.tag)
-    check(pair)
+    checked(pair)
     forced = worse(given, pair) if given.outcomes else None
     if forced and not given.force:
         raise BadArtifact(f"{pair.classifier} is not promoted: {forced}; --force promotes it all the same")
@@ -69,25 +68,8 @@ def rollback(given: argparse.Namespace) -> None:
     if before is None:
         raise BadArtifact("the model store's history has nothing to go back to")
     pair = store.pair_named(before.classifier)
-    check(pair)
+    checked(pair)
     change(pair, store.ROLLED_BACK, None, given.json)
-
-
-def check(pair: Pair) -> None:
-    """Check a pair as the service does at its start.
-
-    Raises:
-        BadArtifact: no service would serve it.
-    """
-    scaler, classifier = store.stored(pair.scaler), store.stored(pair.classifier)
-    assert scaler is not None
-    assert classifier is not None
-    try:
-        load(scaler, classifier)
-    except NotServable as reason:
-        raise BadArtifact(
-            f"{pair.classifier} is not made the latest, no service would take it: {reason}"
-        ) from None
 
 
 def worse(given: argparse.Namespace, pair: Pair) -> str | None:

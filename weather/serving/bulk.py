@@ -72,7 +72,7 @@ class Answers:
 
 
 async def answer(classifier: Classifier, bulk: Bulk) -> Answers:
-    """Forecast every row; other requests are served between chunks."""
+    """Forecast every row with the same classifier; other requests are served between chunks."""
     decisions: list[bool] = []
     probabilities: list[float | None] = []
     for part in chunks(len(bulk.rows)):
