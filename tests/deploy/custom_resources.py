@@ -41,7 +41,8 @@ def schema(api_version: str, kind: str) -> Schema:
         for each in _published()[kind.lower()]
         if {"group": group, "kind": kind, "version": version} in each["x-kubernetes-group-version-kind"]
     )
-    return closed(found)
+    strict: Schema = closed(found)
+    return strict
 
 
 def closed(part: Any) -> Any:
