@@ -179,18 +179,19 @@ def test_every_caller_gets_its_own_result_an_exception_of_its_batch_or_its_cance
     async def run() -> None:
         batches: list[list[int]] = []
 
-        async def double(rows: Sequence[int], _: str) -> list[int]:
+        async def double(rows: Sequence[int], parity: int) -> list[int]:
             batches.append(list(rows))
+            assert {row % 2 for row in rows} == {parity}
             for _ in range(len(rows) % 3):
                 await asyncio.sleep(0)
             if min(rows) < 0:
                 raise RuntimeError("a negative number")
             return [2 * row for row in rows]
 
-        queue: BatchingQueue[int, str, int] = BatchingQueue(double, max_batch_size, 1000)
+        queue: BatchingQueue[int, int, int] = BatchingQueue(double, max_batch_size, 1000)
         tasks = []
         for row, cancel, pause in steps:
-            tasks.append(asyncio.create_task(queue.submit(row, "model")))
+            tasks.append(asyncio.create_task(queue.submit(row, row % 2)))
             if cancel:
                 tasks[len(tasks) // 2].cancel()
             for _ in range(pause):

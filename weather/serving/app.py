@@ -247,4 +247,4 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         """``POST /predict_batch``."""
         served: Served = self._service_instance.served
         observations = await bulk.parse(body, media_type, served.optional)
-        return bulk.write(await self.predict_batch(observations, served)), served.header
+        return await bulk.write(await self.predict_batch(observations, served)), served.header

@@ -7,10 +7,10 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from weather.http.settings import read_settings
-from weather.model.loading import NotServable
+from weather.model.loading import NotServable, Reason
 from weather.serving import run_folder
 from weather.serving.hangup import HangUp
 from weather.serving.latest import POLL_SECONDS, Latest
@@ -18,6 +18,10 @@ from weather.serving.served import Served, load_beside
 from weather.telemetry.metrics import families, register_model
 
 log = logging.getLogger("bentoml.weather")
+
+
+RESULTS = ("swapped", *get_args(Reason), "error")
+"""Of an attempt to serve another pair: it is served, why it was refused, or an exception that the log has."""
 
 
 class Swapping:
@@ -30,6 +34,7 @@ class Swapping:
     def __init__(self, instance: Any) -> None:
         self.instance = instance
         self.requested = requests(instance.served.tag)
+        self.counts = {result: families()["model_swaps"].labels(result) for result in RESULTS}
         self.task = asyncio.create_task(self.run())
 
     def stop(self) -> None:
@@ -45,7 +50,7 @@ class Swapping:
                     await self.swap(tag)
                 except Exception:
                     log.exception("%s could not be served", tag)
-                    count("error")
+                    self.counts["error"].inc()
             await asyncio.sleep(POLL_SECONDS)
 
     async def swap(self, tag: str) -> None:
@@ -58,11 +63,11 @@ class Swapping:
             new = await asyncio.to_thread(load_beside, tag)
         except NotServable as reason:
             log.error("%s is not served: %s", tag, reason)
-            count(reason.reason)
+            self.counts[reason.reason].inc()
             return
         register_model(new.classifier, new.scaler, new.model, replaced=(old.scaler, old.model))
         self.instance.served = new
-        count("swapped")
+        self.counts["swapped"].inc()
         log.info("%s is served now, %s no more", new.tag, old.tag)
         folder = run_folder.current()
         if folder is not None:
@@ -102,8 +107,3 @@ class Written:
             return None
         self.last = at
         return tag
-
-
-def count(result: str) -> None:
-    """Count an attempt to serve another pair: ``swapped``, a reason of ``NotServable``, or ``error``."""
-    families()["model_swaps"].labels(result).inc()
