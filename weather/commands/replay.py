@@ -11,8 +11,9 @@ from weather.commands.parsers import Commands, add_command
 from weather.importing.errors import BadArtifact
 
 CONNECTIONS = 16
-TOLERANCE = 1e-6
-"""Probabilities have six decimals."""
+TOLERANCE = 1e-4
+"""As of golden rows. Float32 sums depend on the size of the batch, which is not in the log: of 2,179 rows the
+committed model answered 136 otherwise alone than among others, by up to 2.2e-5."""
 
 MAX_CONNECTIONS = 60
 """A worker takes 64 requests at once (weather/http/limits.py)."""

@@ -22,13 +22,15 @@ class Group:
     """Rows that one model answered when they were logged and one, the same or another, now.
 
     ``beyond`` is the number of rows whose probabilities differ by more than the tolerance, or whose
-    predictions differ. The differences are None without probabilities.
+    predictions differ. Not of ``ties``: rows on the threshold, whose predictions differ because their
+    probabilities do, but within the tolerance. The differences are None without probabilities.
     """
 
     logged: str
     now: str
     rows: int
     beyond: int
+    ties: int
     same_prediction: float
     mean_difference: float | None
     largest_difference: float | None
@@ -63,8 +65,9 @@ def find(replayed: Replayed, tolerance: float) -> Findings:
     turned = answered["rain"] != answered["new_rain"]
     # Nine digits: the difference of two numbers of six digits is not a multiple of 1e-6 in binary.
     apart = (now - then).abs().round(9)
-    beyond = turned | (apart > tolerance) | (then.isna() != now.isna())
-    compared = answered.assign(apart=apart, beyond=beyond, turned=turned)
+    ties = turned & (apart > 0) & (apart <= tolerance)
+    beyond = (turned & ~ties) | (apart > tolerance) | (then.isna() != now.isna())
+    compared = answered.assign(apart=apart, beyond=beyond, turned=turned, ties=ties)
     groups = [
         _group(str(logged), str(new), rows)
         for (logged, new), rows in compared.groupby(["model", "new_model"], sort=True)
@@ -93,6 +96,7 @@ def _group(logged: str, now: str, rows: pd.DataFrame) -> Group:
         now,
         len(rows),
         int(rows["beyond"].sum()),
+        int(rows["ties"].sum()),
         float((~rows["turned"]).mean()),
         float(apart.mean()) if len(apart) else None,
         float(apart.max()) if len(apart) else None,
@@ -128,7 +132,16 @@ def text(findings: Findings) -> str:
         f"{counted(findings.rows, 'row')} in {findings.seconds:.1f} s, "
         f"{counted(findings.faults, 'fault')}; {findings.retries:,} sent again",
         markdown(
-            ["logged", "now", "rows", "same prediction", "mean difference", "largest", "beyond tolerance"],
+            [
+                "logged",
+                "now",
+                "rows",
+                "same prediction",
+                "mean difference",
+                "largest",
+                "ties",
+                "beyond tolerance",
+            ],
             [
                 [
                     group.logged,
@@ -137,6 +150,7 @@ def text(findings: Findings) -> str:
                     share(group.same_prediction),
                     _or_dash(group.mean_difference),
                     _or_dash(group.largest_difference),
+                    f"{group.ties:,}",
                     f"{group.beyond:,}",
                 ]
                 for group in findings.groups
