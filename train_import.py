@@ -1,4 +1,4 @@
-"""Train the rain-forecast model, import artifacts into the BentoML model store, evaluate them."""
+"""Train the rain-forecast model, import it into the BentoML model store, evaluate, compare and promote it."""
 
 from __future__ import annotations
 
