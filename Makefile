@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # process: they share their services.
 PARALLEL ?= -n 4 --dist loadfile
 
-.PHONY: help serve stations key picture test test-stations test-all coverage test-artifacts test-clients check hooks train import evaluate bento image test-image image-stations test-image-stations loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve stations key picture test test-stations test-all coverage test-artifacts test-clients check hooks train import evaluate bento image test-image image-stations test-image-stations render loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +30,9 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/development: requirements/development.lock requirements/places.lock | $(BIN)/python
+$(VENV)/development: requirements/development.lock requirements/places.lock requirements/schemas.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/places.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/places.lock -r requirements/schemas.lock
 	touch $(VENV)/import $(VENV)/training $@
 
 $(VENV)/training: requirements/training.lock requirements/places.lock | $(BIN)/python
@@ -174,7 +174,14 @@ lock: $(VENV)/development ## add and remove pins in requirements/*.lock as pypro
 	  -o requirements/development.lock
 	$(COMPILE) --group stations -c requirements/serving.lock -o requirements/stations.lock
 	for set in mlserver clients artifacts; do $(COMPILE) --group $$set -o requirements/$$set.lock; done
-	$(COMPILE) --no-deps --group places -o requirements/places.lock
+	for set in places schemas; do $(COMPILE) --no-deps --group $$set -o requirements/$$set.lock; done
+
+RENDERED = overlays/production overlays/canary overlays/canary-weights overlays/canary-mirror overlays/kserve
+
+render: ## print the Kubernetes manifests of each overlay (needs kubectl)
+	@for folder in $(RENDERED); do \
+	  echo "---"; echo "# deploy/kubernetes/$$folder"; kubectl kustomize deploy/kubernetes/$$folder; \
+	done
 
 clean: ## remove .venv and what builds and tests left
 	rm -rf $(VENV) .venv-artifacts .venv-benchmarks .venv-clients .venv-mlserver .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -5,6 +5,7 @@ with each other, and with the service. No cluster: see docs/kubernetes.md for wh
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -12,10 +13,10 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -24,6 +25,7 @@ from bentoml._internal.container.generate import BENTO_UID_GID
 
 from loadtest.serving import PROJECT
 from tests.conftest import EXAMPLE
+from tests.deploy import custom_resources
 from weather.http import api_keys
 from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES, MAX_IN_FLIGHT, REQUEST_TIMEOUT_SECONDS
 from weather.http.settings import Settings, read_settings
@@ -34,14 +36,14 @@ Document = dict[str, Any]
 TREE = PROJECT / "deploy" / "kubernetes"
 IMAGE = (PROJECT / "deploy" / "image" / "Dockerfile.j2").read_text()
 DOCS = (PROJECT / "docs" / "kubernetes.md").read_text()
+ADAPTER = TREE / "prometheus-adapter" / "values.yaml"
 OVERLAYS = ("overlays/production", "overlays/canary")
-GATEWAY = "overlays/production with components/gateway"
-ALL = ("base", *OVERLAYS, GATEWAY)
+GATEWAY, MIRROR, KSERVE = "overlays/canary-weights", "overlays/canary-mirror", "overlays/kserve"
+ROUTES = (GATEWAY, MIRROR)
+ALL = ("base", *OVERLAYS, *ROUTES, KSERVE)
 
 OLDEST = "1.30"
 NEWEST = str(kubernetes_validate.latest_version()).removesuffix(".0")
-WITHOUT_SCHEMA = {"ServiceMonitor", "HTTPRoute"}
-"""Custom resources: the published Kubernetes schemas don't have them."""
 
 NAMESPACE = "rain-forecast"
 STOPPING_SECONDS = 2
@@ -55,21 +57,8 @@ pytestmark = pytest.mark.skipif(
 
 @cache
 def render(folder: str) -> tuple[Document, ...]:
-    if folder != GATEWAY:
-        return kustomize(TREE / folder)
-    with TemporaryDirectory() as work:
-        tree = Path(work) / "kubernetes"
-        shutil.copytree(TREE, tree)
-        overlay = tree / "overlays" / "production"
-        kustomization = yaml.safe_load((overlay / "kustomization.yaml").read_text())
-        kustomization["components"] = sorted({*kustomization["components"], "../../components/gateway"})
-        (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-        return kustomize(overlay)
-
-
-def kustomize(folder: Path) -> tuple[Document, ...]:
     done = subprocess.run(
-        ["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=60, check=False
+        ["kubectl", "kustomize", TREE / folder], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr  # kustomize warns of deprecated fields there
@@ -121,7 +110,7 @@ def quantity(text: str) -> float:
 
 
 def yaml_files() -> Iterator[Path]:
-    yield from sorted(TREE.rglob("*.yaml"))
+    yield from sorted(file for file in TREE.rglob("*.yaml") if file != ADAPTER)
 
 
 # What is rendered, and that it is Kubernetes.
@@ -131,8 +120,10 @@ def test_every_file_is_listed_in_its_folders_kustomization() -> None:
     for folder in {file.parent for file in yaml_files()}:
         kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
         listed = {entry for entry in kustomization.get("resources", []) if entry.endswith(".yaml")}
-        listed |= {patch["path"] for patch in kustomization.get("patches", [])}
-        assert {file.name for file in folder.iterdir()} == {"kustomization.yaml", *listed}, folder
+        for part in ("patches", "replacements"):
+            listed |= {entry["path"] for entry in kustomization.get(part, [])}
+        files = {file.name for file in folder.iterdir() if file.is_file()}
+        assert files == {"kustomization.yaml", *listed}, folder
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
@@ -140,8 +131,44 @@ def test_every_file_is_listed_in_its_folders_kustomization() -> None:
 def test_every_document_fits_the_published_schema_of_its_kind(folder: str, version: str) -> None:
     assert render(folder)
     for document in render(folder):
-        if document["kind"] not in WITHOUT_SCHEMA:
+        if document["kind"] in custom_resources.KINDS:
+            custom_resources.validate(document)
+        else:
             assert kubernetes_validate.validate(document, version, strict=True) == version
+
+
+def changed(document: Document, path: str, value: object) -> Document:
+    """A copy in which the field at ``path``, as in a JSON pointer, has another value."""
+    copy: Document = json.loads(json.dumps(document))
+    *parents, last = path.split("/")
+    part: Any = copy
+    for name in parents:
+        part = part[int(name) if isinstance(part, list) else name]
+    part[last] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder", "path", "value"),
+    [
+        ("HTTPRoute", GATEWAY, "spec/rules/0/backendRefs/1/wieght", 10),
+        ("HTTPRoute", GATEWAY, "spec/rules/0/backendRefs/1/weight", "10"),
+        ("HTTPRoute", GATEWAY, "spec/rules/0/backendRefs/1/weight", -1),
+        ("HTTPRoute", MIRROR, "spec/rules/0/filters/0/type", "Mirror"),
+        ("HTTPRoute", MIRROR, "spec/rules/0/filters/0/requestMirror", {"backendRef": {"port": 80}}),
+        ("InferenceService", KSERVE, "spec/predictor", {"container": []}),
+        ("InferenceService", KSERVE, "spec/predictor/containers/0/image", 1),
+        ("InferenceService", KSERVE, "spec/predictor/containers/0/enviroment", []),
+        ("ServiceMonitor", "overlays/production", "spec/endpoints/0/interval", "often"),
+        ("PodMonitor", KSERVE, "spec/podMetricsEndpoints/0/ports", "http"),
+    ],
+)
+def test_the_published_schemas_refuse_what_a_cluster_would(
+    kind: str, folder: str, path: str, value: object
+) -> None:
+    (document,) = every(kind, folder)
+    with pytest.raises(jsonschema.ValidationError):
+        custom_resources.validate(changed(document, path, value))
 
 
 def test_the_validator_refuses_unknown_fields_and_wrong_types() -> None:
@@ -153,11 +180,12 @@ def test_the_validator_refuses_unknown_fields_and_wrong_types() -> None:
 
 @pytest.mark.parametrize("folder", ALL)
 def test_everything_lands_in_the_one_namespace_and_no_name_comes_twice(folder: str) -> None:
+    namespace = f"{NAMESPACE}-kserve" if folder == KSERVE else NAMESPACE
     for document in render(folder):
         if document["kind"] == "Namespace":
-            assert document["metadata"]["name"] == NAMESPACE
+            assert document["metadata"]["name"] == namespace
         else:
-            assert document["metadata"]["namespace"] == NAMESPACE, document["kind"]
+            assert document["metadata"]["namespace"] == namespace, document["kind"]
     names = [(document["kind"], document["metadata"]["name"]) for document in render(folder)]
     assert len(names) == len(set(names))
 
@@ -453,9 +481,64 @@ def test_the_autoscaler_looks_at_figures_that_exist(client: httpx.Client) -> Non
     assert re.search(rf'^{name}{{endpoint="/predict",.*}} 0\.0$', exported, re.MULTILINE)
     assert int(in_flight["pods"]["target"]["averageValue"]) < MAX_IN_FLIGHT["/predict"]
 
-    (rule,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)[0])["rules"]["custom"]
+    (rule,) = yaml.safe_load(ADAPTER.read_text())["rules"]["custom"]
     assert rule["seriesQuery"].startswith(f"{name}{{")
     assert rule["resources"]["overrides"].keys() == {"namespace", "pod"}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_the_adapters_rule_gives_each_pod_its_requests_in_flight(tmp_path: Path) -> None:
+    """As prometheus-adapter fills it in for the autoscaler, on two pods of two endpoints each."""
+    (rule,) = yaml.safe_load(ADAPTER.read_text())["rules"]["custom"]
+    series = rule["seriesQuery"].partition("{")[0]
+    query = rule["metricsQuery"]
+    for name, value in (
+        ("Series", series),
+        ("LabelMatchers", 'namespace="rain-forecast",pod=~"a|b"'),
+        ("GroupBy", "pod"),
+    ):
+        assert f"<<.{name}>>" in query
+        query = query.replace(f"<<.{name}>>", value)
+    inputs = [
+        {"series": f'{series}{{namespace="{space}",pod="{pod}",endpoint="{path}"}}', "values": values}
+        for space, pod, path, values in (
+            ("rain-forecast", "a", "/predict", "10+0x20"),
+            ("rain-forecast", "a", "/predict_batch", "2+0x20"),
+            ("rain-forecast", "b", "/predict", "34+0x20"),
+            ("another", "a", "/predict", "500+0x20"),
+        )
+    ]
+    expected = [{"labels": '{pod="a"}', "value": 12}, {"labels": '{pod="b"}', "value": 34}]
+    test = {
+        "evaluation_interval": "15s",
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": inputs,
+                "promql_expr_test": [{"expr": query, "eval_time": "150s", "exp_samples": expected}],
+            }
+        ],
+    }
+    file = tmp_path / "test.yml"
+    file.write_text(yaml.safe_dump(test))
+    done = subprocess.run(
+        ["promtool", "test", "rules", file], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_make_render_prints_each_folder() -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    (folders,) = re.findall(r"^RENDERED = (.*)$", makefile, re.MULTILINE)
+    assert [
+        f"overlays/{path.parent.name}" for path in sorted(TREE.glob("overlays/*/kustomization.yaml"))
+    ] == sorted(folders.split())
+    done = subprocess.run(
+        ["make", "render"], cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    printed = [document for document in yaml.safe_load_all(done.stdout) if document]
+    assert printed == [document for folder in folders.split() for document in render(folder)]
 
 
 def test_the_metrics_that_the_docs_compare_tracks_by_are_exported(client: httpx.Client) -> None:
@@ -468,7 +551,6 @@ def test_the_metrics_that_the_docs_compare_tracks_by_are_exported(client: httpx.
 
 @pytest.mark.parametrize("folder", ["overlays/production", GATEWAY])
 def test_the_service_monitor_scrapes_each_pod_once(folder: str, client: httpx.Client) -> None:
-    """By hand: there is no published schema for this kind in the validator."""
     monitor = the("ServiceMonitor", folder)
     assert monitor["apiVersion"] == "monitoring.coreos.com/v1"
     assert monitor["spec"].keys() == {"selector", "podTargetLabels", "endpoints"}
@@ -491,9 +573,9 @@ def test_the_service_monitor_scrapes_each_pod_once(folder: str, client: httpx.Cl
     assert client.get(endpoint["path"]).status_code == 200
 
 
-def test_the_route_splits_between_the_tracks_by_weight() -> None:
-    """By hand: there is no published schema for this kind in the validator."""
-    route = the("HTTPRoute", GATEWAY)
+@pytest.mark.parametrize(("folder", "shares"), [(GATEWAY, [90, 10]), (MIRROR, [100, 0])])
+def test_the_route_splits_between_the_tracks_by_weight(folder: str, shares: list[int]) -> None:
+    route = the("HTTPRoute", folder)
     assert route["apiVersion"] == "gateway.networking.k8s.io/v1"
     assert route["spec"].keys() == {"parentRefs", "hostnames", "rules"}
     assert [parent.keys() for parent in route["spec"]["parentRefs"]] == [{"name", "namespace"}]
@@ -501,17 +583,70 @@ def test_the_route_splits_between_the_tracks_by_weight() -> None:
     rule, *others = route["spec"]["rules"]
     assert [other["backendRefs"] for other in others] == [rule["backendRefs"]] * len(others)
     for each in (rule, *others):
-        assert each.keys() == {"matches", "backendRefs"}
+        assert each.keys() - {"filters"} == {"matches", "backendRefs"}
         assert len(each["matches"]) <= 8  # the most that each version of the API takes
     weights = []
     for backend, overlay in zip(rule["backendRefs"], OVERLAYS, strict=True):
         assert backend.keys() == {"name", "port", "weight"}
-        service = the("Service", GATEWAY, backend["name"])
+        service = the("Service", folder, backend["name"])
         assert backend["port"] in {port["port"] for port in service["spec"]["ports"]}
         for other in OVERLAYS:
             assert selects(service["spec"]["selector"], pod_labels(other)) == (other == overlay)
         weights.append(backend["weight"])
+    assert weights == shares
     assert sum(weights) == 100  # percent
+
+
+def test_the_mirror_copies_forecasts_and_nothing_else_to_the_canary() -> None:
+    forecasts, pages = the("HTTPRoute", MIRROR)["spec"]["rules"]
+    (mirror,) = forecasts["filters"]
+    target = mirror["requestMirror"]["backendRef"]
+    assert target == {"name": "rain-forecast-canary", "port": 80}
+    assert target["name"] == forecasts["backendRefs"][1]["name"], "which gets no requests of its own"
+    assert "filters" not in pages
+    paths = {match["path"]["value"] for match in forecasts["matches"]}
+    assert paths == {"/predict", "/predict_batch", "/v2", "/v2/models"}
+    assert not every("HTTPRoute", "overlays/production")
+
+
+def test_kserves_predictor_is_the_pod_of_the_deployment() -> None:
+    (service,) = every("InferenceService", KSERVE)
+    predictor = service["spec"]["predictor"]
+    spec, own = pod("base"), container("base")
+    for name in (
+        "automountServiceAccountToken",
+        "enableServiceLinks",
+        "terminationGracePeriodSeconds",
+        "securityContext",
+        "topologySpreadConstraints",
+        "volumes",
+    ):
+        assert predictor[name] == spec[name], name
+    assert predictor.keys() - spec.keys() == {"labels", "deploymentStrategy"}
+    assert spec.keys() <= predictor.keys()
+    (theirs,) = predictor["containers"]
+    assert theirs["name"] == "kserve-container"
+    assert theirs["env"] == [*own["env"], {"name": "PROTOCOL", "value": "v2"}]
+    assert re.fullmatch(r"\S+/rain-forecast:[\w.-]+", theirs["image"])
+    assert {**theirs, "name": "", "env": [], "image": ""} == {**own, "name": "", "env": [], "image": ""}
+    assert selects(spec["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"], predictor["labels"])
+    assert predictor["deploymentStrategy"] == deployment("base")["spec"]["strategy"]
+    assert not every("Deployment", KSERVE), "KServe makes it"
+
+
+def test_kserve_leaves_the_number_of_pods_to_our_autoscaler() -> None:
+    (service,) = every("InferenceService", KSERVE)
+    annotations = service["metadata"]["annotations"]
+    assert annotations["serving.kserve.io/autoscalerClass"] == "external"
+    ours, production = (
+        the("HorizontalPodAutoscaler", each)["spec"] for each in (KSERVE, "overlays/production")
+    )
+    assert ours.pop("scaleTargetRef")["name"] == f"{service['metadata']['name']}-predictor"
+    production = {name: value for name, value in production.items() if name != "scaleTargetRef"}
+    assert ours == production
+    (monitor,) = every("PodMonitor", KSERVE)
+    selected = monitor["spec"]["selector"]["matchLabels"]
+    assert selected == {"serving.kserve.io/inferenceservice": service["metadata"]["name"]}
 
 
 def test_the_route_lets_the_api_and_its_pages_out_but_neither_metrics_nor_probes(
@@ -548,4 +683,4 @@ def test_the_document_names_folders_that_exist_and_stays_short() -> None:
     for path in re.findall(r"`((?:components|overlays|base|workload)/[\w./-]*)`", DOCS):
         assert (TREE / path).exists(), path
     assert f"Kubernetes {OLDEST} or later" in DOCS
-    assert len(DOCS.splitlines()) < 120
+    assert len(DOCS.splitlines()) < 140

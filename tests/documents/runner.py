@@ -177,8 +177,16 @@ class Document:
 
 
 def in_full(environment: dict[str, str], at: Path) -> dict[str, str]:
-    """The service runs elsewhere, so files that are named get their whole path."""
-    return {name: str(at / value) if (at / value).exists() else value for name, value in environment.items()}
+    """The service runs elsewhere, so files that are named, also as an option's value, get their whole path;
+    ``$(cat FILE)`` is what bash makes of it.
+    """
+    found = {}
+    for name, value in environment.items():
+        if content := re.fullmatch(r"\$\(cat (\S+)\)", value):
+            value = (at / content[1]).read_text().strip()
+        option, equals, path = value.rpartition("=")
+        found[name] = f"{option}{equals}{at / path}" if path and (at / path).exists() else value
+    return found
 
 
 def commands(text: str) -> Iterator[str]:

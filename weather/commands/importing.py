@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from weather.commands.output import busy, put, say
+from weather.commands.parsers import Commands, add_command
 from weather.contract.names import MODEL_FILE, SCALER_FILE
 from weather.importing.artifacts import Artifacts, read
 from weather.importing.errors import BadArtifact
@@ -15,6 +16,31 @@ from weather.importing.scaler import read_scaler
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 NO_SCALER = "none"
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    command = add_command(commands, "import", import_artifacts, [pair_options()])
+    command.add_argument(
+        "--if-missing", action="store_true", help="do nothing when the store holds a pair already"
+    )
+    command.add_argument(
+        "--keep-latest",
+        action="store_true",
+        help="add the pair, and leave the latest as it is; `promote` makes the new one the latest",
+    )
+    command.add_argument(
+        "--check",
+        type=Path,
+        metavar="FILE.csv",
+        help="import only if labels and probabilities are those in this file, columns label and probability",
+    )
+    command.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="X",
+        help="how far probabilities may differ (default: 1e-5; 5e-3 for an SVC's own probabilities)",
+    )
 
 
 def pair_options() -> argparse.ArgumentParser:
@@ -60,12 +86,14 @@ def artifacts_of(given: argparse.Namespace) -> Artifacts:
 
 def import_artifacts(given: argparse.Namespace) -> None:
     """Import a scaler and a classifier into the model store."""
+    from weather.importing import latest as versions
     from weather.importing import store
     from weather.importing.reference import compare
     from weather.importing.sandbox import compile_apart
     from weather.importing.understanding import below
 
-    latest = store.latest_pair()
+    versions.settle()
+    latest = versions.latest_pair()
     if given.if_missing and latest:
         say("the store holds a pair already; nothing added")
         put(
@@ -78,12 +106,14 @@ def import_artifacts(given: argparse.Namespace) -> None:
     with busy("compiling and comparing with the original"):
         compiled = compile_apart(artifacts)
     agreement = compare(compiled, given.check, given.tolerance) if given.check else None
-    imported = store.import_pair(artifacts, compiled)
+    imported = store.import_pair(artifacts, compiled, given.keep_latest)
     known = imported.manifest
     if imported.repaired:
         say("already in the store, where files had changed or were missing; written again", "yellow")
     else:
         say("imported" if imported.new else "already in the store; nothing added", "green")
+    if imported.latest.classifier != str(imported.classifier):
+        say(f"the latest stays {imported.latest.classifier}")
     for line in (*compiled.lines, *compiled.notes):
         say(line, "yellow" if line.startswith("WARNING") else "")
     if agreement:
@@ -102,6 +132,7 @@ def import_artifacts(given: argparse.Namespace) -> None:
             "classifier": str(imported.classifier),
             "new": imported.new,
             "repaired": imported.repaired,
+            "latest": imported.latest.classifier,
             "calibrated": compiled.calibrated,
             "horizon_hours": known.horizon_hours if known else None,
             "threshold": known.threshold if known else None,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from enum import Flag, auto
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import bentoml
-from bentoml.exceptions import BentoMLException, NotFound
-from yaml import YAMLError
+from bentoml._internal.models import ModelStore
 
 from weather.contract.manifest import Manifest
 from weather.contract.names import (
@@ -24,6 +25,7 @@ from weather.contract.names import (
 from weather.importing.artifacts import Artifacts
 from weather.importing.compiler import Compiled
 from weather.importing.files import sha256
+from weather.importing.latest import IMPORTED, Pair, latest_pair, make_latest, store_path, stored
 from weather.importing.scaler import IDENTITY
 
 
@@ -32,23 +34,24 @@ class Imported:
     """The tags of a pair in the store, and what is known of it.
 
     ``new`` is false for a pair that was there already; ``repaired`` is true if its files had changed or
-    were missing, and were written again.
+    were missing, and were written again; ``latest`` is the latest pair now.
     """
 
     scaler: bentoml.Tag
     classifier: bentoml.Tag
     new: bool
     repaired: bool
+    latest: Pair
     manifest: Manifest | None
     compiled: Compiled
 
 
-def import_pair(artifacts: Artifacts, compiled: Compiled) -> Imported:
+def import_pair(artifacts: Artifacts, compiled: Compiled, keep_latest: bool = False) -> Imported:
     """Put a pair and its compiled graph into the store and make it the latest.
 
-    The versions are made of the contents, so importing twice adds nothing; importing an older
-    pair again makes it the latest again. Where the model scales its input itself, the scaler is the
-    identity, and its version says so.
+    With ``keep_latest`` the latest stays what it is, if there is one. The versions are made of the contents,
+    so importing twice adds nothing; importing an older pair again makes it the latest again. Where the model
+    scales its input itself, the scaler is the identity, and its version says so.
     """
     scaler_json = (compiled.scaler or IDENTITY).to_json()
     manifest = artifacts.manifest.model_dump_json(indent=1) if artifacts.manifest else ""
@@ -74,13 +77,11 @@ def import_pair(artifacts: Artifacts, compiled: Compiled) -> Imported:
     files |= {f"{CARD_FOLDER}/{name}": data for name, data in card.items()}
     state |= _keep(classifier, files, metadata)
     new, repaired = State.NEW in state, State.REPAIRED in state
-    return Imported(scaler, classifier, new, repaired, artifacts.manifest, compiled)
-
-
-def latest_pair() -> tuple[str, str] | None:
-    """The tags of the latest scaler and classifier; None when the store lacks either or can't read it."""
-    scaler, classifier = _stored(f"{SCALER}:latest"), _stored(f"{CLASSIFIER}:latest")
-    return (str(scaler.tag), str(classifier.tag)) if scaler and classifier else None
+    latest = latest_pair()
+    if latest is None or not keep_latest:
+        latest = Pair(str(scaler), str(classifier))
+        make_latest(latest, IMPORTED)
+    return Imported(scaler, classifier, new, repaired, latest, artifacts.manifest, compiled)
 
 
 class State(Flag):
@@ -92,31 +93,27 @@ class State(Flag):
 
 
 def _keep(tag: bentoml.Tag, files: dict[str, bytes], metadata: dict[str, object]) -> State:
-    """Have the model in the store, with these files, as the latest."""
-    stored = _stored(str(tag))
-    intact = stored is not None and _holds(stored, files, metadata)
-    latest = _stored(f"{tag.name}:latest")
-    if intact and latest is not None and latest.tag == tag:
+    """Have the model in the store, with these files."""
+    there = stored(str(tag))
+    if there is not None and _holds(there, files, metadata):
         return State.UNCHANGED
-    state = State.UNCHANGED if intact else State.REPAIRED
-    try:  # creating it again is the public way to make a version the latest
-        bentoml.models.delete(tag)
-    except NotFound:
-        state = State.NEW
-    with bentoml.models.create(tag, module="weather", metadata=metadata) as model:
-        for name, data in files.items():
-            path = Path(model.path_of(name))
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(data)
+    final = store_path() / tag.path()
+    state = State.REPAIRED if final.exists() else State.NEW
+    store_path().mkdir(parents=True, exist_ok=True)
+    # Made in a store beside this one and moved whole: in this one, BentoML would make it the latest at once.
+    with TemporaryDirectory(dir=store_path().parent, prefix="import-") as beside:
+        with bentoml.models.create(
+            tag, module="weather", metadata=metadata, _model_store=ModelStore(beside)
+        ) as model:
+            for name, data in files.items():
+                path = Path(model.path_of(name))
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(data)
+        final.parent.mkdir(exist_ok=True)
+        if state is State.REPAIRED:
+            shutil.move(final, Path(beside) / "broken")
+        shutil.move(Path(beside) / tag.path(), final)
     return state
-
-
-def _stored(tag: str) -> bentoml.Model | None:
-    """The model in the store; None if there is none, or its model.yaml can't be read."""
-    try:
-        return bentoml.models.get(tag)
-    except (BentoMLException, YAMLError):
-        return None
 
 
 def _holds(model: bentoml.Model, files: dict[str, bytes], metadata: dict[str, object]) -> bool:

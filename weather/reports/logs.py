@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,8 @@ MIN_ROWS = 100
 @dataclass(frozen=True)
 class Log:
     """What the logs hold: ``table`` has the seven features, ``probability`` (NaN where the model gives
-    none), ``rain`` (the decision), ``time`` (UTC) and ``model``.
+    none), ``rain`` (the decision), ``time`` (UTC) and ``model``; and of the challenger, where it answered,
+    ``challenger`` (its tag, else an empty text), ``challenger_probability`` and ``challenger_rain``.
     """
 
     table: pd.DataFrame
@@ -39,13 +41,13 @@ class Log:
         return np.asarray(self.table["probability"].dropna(), np.float64)
 
 
-def read_log(paths: Sequence[Path], optional: Collection[str]) -> Log:
+def read_log(paths: Sequence[Path], optional: Collection[str], min_rows: int = MIN_ROWS) -> Log:
     """The lines of log files, or of all ``data*`` files below folders; malformed lines are counted.
 
     Features of ``optional`` may be null.
 
     Raises:
-        BadData: there is no file, one can't be read, or fewer than MIN_ROWS lines are good.
+        BadData: there is no file, one can't be read, or fewer than ``min_rows`` lines are good.
     """
     files: list[Path] = []
     for path in paths:
@@ -64,10 +66,10 @@ def read_log(paths: Sequence[Path], optional: Collection[str]) -> Log:
                 good.append(_record(line, optional))
             except (ValueError, KeyError, TypeError):
                 malformed += 1
-    if len(good) < MIN_ROWS:
+    if len(good) < min_rows:
         raise BadData(
             f"{counted(len(good), 'good line')} and {counted(malformed, 'malformed line')}: "
-            f"at least {MIN_ROWS} good ones are needed"
+            f"at least {counted(min_rows, 'good one')} {'is' if min_rows == 1 else 'are'} needed"
         )
     return Log(pd.DataFrame(good), malformed)
 
@@ -82,10 +84,21 @@ def _record(line: bytes, optional: Collection[str]) -> dict[str, object]:
         record[name] = value = float(raw[name])
         if not low <= value <= high:
             raise ValueError(name)
-    record["probability"] = chance = np.nan if raw["probability"] is None else float(raw["probability"])
-    if raw["prediction"] not in LABELS or chance < 0 or chance > 1:
-        raise ValueError("prediction")
-    record["rain"] = raw["prediction"] == POSITIVE
+    record["probability"], record["rain"] = _forecast(raw["probability"], raw["prediction"])
     record["time"] = pd.to_datetime(raw["timestamp"], utc=True)
     record["model"] = str(raw["model"])
+    answered = raw.get("challenger_prediction") is not None
+    record["challenger"] = str(raw["challenger_model"]) if answered else ""
+    record["challenger_probability"], record["challenger_rain"] = (
+        _forecast(raw["challenger_probability"], raw["challenger_prediction"])
+        if answered
+        else (np.nan, False)
+    )
     return record
+
+
+def _forecast(probability: Any, prediction: Any) -> tuple[float, bool]:
+    chance = np.nan if probability is None else float(probability)
+    if prediction not in LABELS or chance < 0 or chance > 1:
+        raise ValueError("prediction")
+    return chance, prediction == POSITIVE

@@ -1,0 +1,63 @@
+"""The ``drift`` command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from weather.commands.importing import artifacts_of, pair_options
+from weather.commands.output import DRIFT, busy, put, say
+from weather.commands.parsers import Commands, add_command
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    command = add_command(commands, "drift", drift, [pair_options()])
+    command.add_argument(
+        "--log", type=Path, required=True, nargs="+", metavar="PATH", help="log files, or folders of them"
+    )
+    command.add_argument(
+        "--data", type=Path, nargs="+", metavar="FILE", help="the training data (default: New York, 2013)"
+    )
+    command.add_argument(
+        "--outcomes",
+        type=Path,
+        metavar="FILE.csv",
+        help="rain (0, 1) by hour or features, or the stations' export",
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="REPORT.md",
+        help="report, with pictures beside it; without it JSON is printed",
+    )
+    command.add_argument(
+        "--fail-on-drift", action="store_true", help=f"exit code {DRIFT} when anything drifted"
+    )
+
+
+def drift(given: argparse.Namespace) -> int:
+    """Compare logged forecasts with the training data."""
+    from weather.reports import drift, drift_report, evaluation, logs, outcomes
+    from weather.training import sources
+
+    if given.out:  # before the work, not after it
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+    artifacts = artifacts_of(given)
+    observed = sources.read(given.data) if given.data else sources.new_york_2013()
+    with busy("comparing"):
+        then = drift.training_side(artifacts, observed)
+        manifest = artifacts.manifest
+        log = logs.read_log(given.log, manifest.optional if manifest else ())
+        calibration = None
+        if given.outcomes:
+            horizon = evaluation.horizon_of(artifacts, None)
+            calibration = outcomes.calibrate(log, given.outcomes, horizon)
+        report = drift.compare(then, log, calibration)
+        if given.out:
+            drift_report.write(given.out, report, then, log)
+    drifted = ", ".join(report.drifted)
+    say(f"{report.rows:,} forecasts, {report.malformed:,} malformed lines; drifted: {drifted or 'none'}")
+    put(json.loads(report.as_json()), str(given.out), given.json or given.out is None)
+    return DRIFT if drifted and given.fail_on_drift else 0

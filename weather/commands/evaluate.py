@@ -1,0 +1,44 @@
+"""The ``evaluate`` command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from weather.commands.importing import artifacts_of, pair_options
+from weather.commands.output import busy, put, say
+from weather.commands.parsers import Commands, add_command
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    command = add_command(commands, "evaluate", evaluate, [pair_options()])
+    command.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="FILE", help="one CSV, or ISD-Lite files"
+    )
+    command.add_argument("--horizon", type=int, metavar="HOURS", help="default: the manifest's")
+
+
+def evaluate(given: argparse.Namespace) -> None:
+    """Verify artifacts on files of observations."""
+    from weather.reports import evaluation
+    from weather.training import sources
+    from weather.training.card import tables
+    from weather.training.samples import samples
+
+    artifacts = artifacts_of(given)
+    horizon = evaluation.horizon_of(artifacts, given.horizon)
+    observed = sources.read(given.data)
+    for note in observed.notes:
+        say(note)
+    data, note = evaluation.answerable(artifacts, samples(observed, horizon))
+    if note:
+        say(note, "yellow")
+    with busy("forecasting and resampling"):
+        rows = evaluation.evaluate(artifacts, data)
+        scores, table = tables.as_json(rows), tables.scores(rows)
+    say(
+        f"{observed.name}: {len(data):,} hours, rain within {horizon} h follows {data.y.mean():.1%}; the "
+        "references' frequencies are those of these very hours, which favours them"
+    )
+    put(scores, table, given.json)

@@ -1,0 +1,82 @@
+"""The ``models`` command."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import bentoml
+
+from weather.commands.output import put, say
+from weather.commands.parsers import Commands, add_command
+from weather.importing import latest as store
+
+HISTORY_LINES = 10
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    add_command(commands, "models", models)
+
+
+def models(given: argparse.Namespace) -> None:
+    """List the pairs in the model store, the latest marked, and what was the latest when."""
+    store.settle()
+    latest, changes = store.latest_pair(), store.history()
+    rows = [facts(tag, model, latest) for tag, model in store.classifiers().items()]
+    for row in rows:
+        if row["problem"]:
+            say(f"{row['classifier']}: {row['problem']}", "yellow")
+    before = store.previous(changes)
+    text = [
+        f"{'*' if row['latest'] else ' '} {row['classifier']}  {row['imported']}  {row['name'] or '-'}"
+        for row in rows
+        if not row["problem"]
+    ]
+    if changes:
+        text += ["", "history, the newest first:"]
+        for change in reversed(changes[-HISTORY_LINES:]):
+            forced = f", forced: {change.forced}" if change.forced else ""
+            text.append(f"  {change.time}  {change.action:<8}  {change.after.classifier}{forced}")
+    if before:
+        text.append(f"`rollback` goes to {before.classifier}")
+    put(
+        {
+            "models": rows,
+            "history": [
+                {
+                    "time": change.time,
+                    "action": change.action,
+                    "before": change.before.classifier if change.before else None,
+                    "after": change.after.classifier,
+                    "forced": change.forced,
+                }
+                for change in changes
+            ],
+            "rollback_goes_to": before.classifier if before else None,
+        },
+        "\n".join(text) or "no models: run `make import`",
+        given.json,
+    )
+
+
+def facts(tag: str, model: bentoml.Model | None, latest: store.Pair | None) -> dict[str, Any]:
+    """What a list has of one classifier."""
+    pair = store.pair_of(model) if model else None
+    metadata: dict[str, Any] = model.info.metadata if model else {}
+    manifest = metadata.get("manifest", {})
+    problem = None
+    if model is None:
+        problem = "its model.yaml can't be read: import the pair again"
+    elif pair is None:
+        problem = "the store lacks its scaler: import the pair again"
+    return {
+        "classifier": tag,
+        "scaler": pair.scaler if pair else None,
+        "latest": pair is not None and pair == latest,
+        "imported": model.info.creation_time.isoformat(timespec="seconds") if model else None,
+        "name": manifest.get("name"),
+        "horizon_hours": manifest.get("horizon_hours"),
+        "threshold": manifest.get("threshold"),
+        "problem": problem,
+    }

@@ -1,0 +1,111 @@
+"""The commands ``promote`` and ``rollback``: which pair in the model store is the latest."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from weather.commands.compare import answers_of, checked, horizon_of, latest
+from weather.commands.output import busy, put, say
+from weather.commands.parsers import Commands, add_command
+from weather.importing import latest as store
+from weather.importing.errors import BadArtifact
+from weather.importing.latest import Pair
+
+WHEN = (
+    "A service with WEATHER_FOLLOW_LATEST takes it by itself; others at their next start, or on SIGHUP to "
+    "the process of `bentoml serve`. A Bento or an image keeps its own models: build it again."
+)
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add both commands to the command line."""
+    command = add_command(commands, "promote", promote)
+    command.add_argument(
+        "tag", metavar="TAG", help="a classifier in the model store, as `models` lists them; or its version"
+    )
+    command.add_argument(
+        "--log",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="logged observations to judge it on, with --outcomes",
+    )
+    command.add_argument(
+        "--outcomes",
+        type=Path,
+        metavar="FILE.csv",
+        help="what came: refuse the pair if it was worse than the latest, with --log",
+    )
+    command.add_argument(
+        "--horizon", type=int, metavar="HOURS", help="of the stations' export; default: the latest model's"
+    )
+    command.add_argument(
+        "--force", action="store_true", help="promote it also if it was worse; the history says so"
+    )
+    add_command(commands, "rollback", rollback)
+
+
+def promote(given: argparse.Namespace) -> None:
+    """Make a pair in the model store the latest, after the service's own check of it."""
+    if bool(given.log) != bool(given.outcomes):
+        raise BadArtifact("give --log and --outcomes together, or neither: a pair is judged by both")
+    store.settle()
+    pair = store.pair_named(given.tag)
+    checked(pair)
+    forced = worse(given, pair) if given.outcomes else None
+    if forced and not given.force:
+        raise BadArtifact(f"{pair.classifier} is not promoted: {forced}; --force promotes it all the same")
+    if forced:
+        say(f"promoted by --force, although {forced}", "yellow")
+    change(pair, store.PROMOTED, forced, given.json)
+
+
+def rollback(given: argparse.Namespace) -> None:
+    """Make the pair the latest that was the latest before; again goes back one more."""
+    store.settle()
+    before = store.previous(store.history())
+    if before is None:
+        raise BadArtifact("the model store's history has nothing to go back to")
+    pair = store.pair_named(before.classifier)
+    checked(pair)
+    change(pair, store.ROLLED_BACK, None, given.json)
+
+
+def worse(given: argparse.Namespace, pair: Pair) -> str | None:
+    """How much worse a pair was than the latest; None if that can't be said."""
+    from weather.reports import comparison, logs
+    from weather.training.features import OPTIONAL
+
+    with busy("comparing with the latest"):
+        served = latest()
+        log = logs.read_log(given.log, OPTIONAL, min_rows=1)
+        answers = answers_of(log, served, pair)
+        judged = comparison.judge(answers, given.outcomes, given.horizon or horizon_of(served.classifier))
+    say(judged.verdict.sentence)
+    return judged.loss
+
+
+def change(pair: Pair, action: str, forced: str | None, as_json: bool) -> None:
+    """Make a pair the latest and say so."""
+    before = store.latest_pair()
+    changed = store.make_latest(pair, action, forced)
+    if changed:
+        say(
+            f"{pair.classifier} is the latest now{f', before it {before.classifier}' if before else ''}",
+            "green",
+        )
+        say(WHEN)
+    else:
+        say(f"{pair.classifier} is the latest already")
+    put(
+        {
+            "scaler": pair.scaler,
+            "classifier": pair.classifier,
+            "before": before.classifier if before else None,
+            "changed": changed,
+            "forced": forced,
+        },
+        "\n".join(pair),
+        as_json,
+    )

@@ -1,0 +1,51 @@
+"""The ``train`` command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from weather.commands.importing import ARTIFACTS
+from weather.commands.output import put, say, stages
+from weather.commands.parsers import Commands, add_command
+from weather.contract.names import CARD_FILE
+
+
+def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    command = add_command(commands, "train", train)
+    command.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="own observations: one CSV, or ISD-Lite files (default: New York, 2013)",
+    )
+    command.add_argument("--horizon", type=int, default=4, metavar="HOURS", help="default: 4")
+    command.add_argument(
+        "--threshold",
+        default="hss",
+        metavar="RULE",
+        help="Rain above which probability: that of the best Heidke skill score over all hours (hss, the "
+        "default) or over dry hours (onset), or a number, the ratio of cost to loss",
+    )
+    command.add_argument("--out", type=Path, default=ARTIFACTS, metavar="DIR", help="default: artifacts")
+
+
+def train(given: argparse.Namespace) -> None:
+    """Train on hourly observations and write the artifacts."""
+    from weather.training import pipeline, sources, thresholds
+    from weather.training.samples import samples
+
+    rule = thresholds.parse_rule(given.threshold)
+    observed = sources.read(given.data) if given.data else sources.new_york_2013()
+    data = samples(observed, given.horizon)
+    say(f"{observed.name}: {len(data):,} usable hours, rain follows {data.y.mean():.1%}")
+    with stages() as stage:
+        manifest = pipeline.train(observed, data, given.horizon, given.out, stage, rule)
+    skill = manifest.metrics["cross_validation"]["model"]["bss_persistence"]
+    chosen = ", ".join(f"{name} {value:g}" for name, value in manifest.hyperparameters.items())
+    say(f"chosen: {chosen}")
+    say("Brier skill against persistence {value:+.3f} ({low:+.3f} … {high:+.3f})".format(**skill))
+    card = str(given.out / CARD_FILE)
+    put({"card": card, "manifest": manifest.model_dump()}, card, given.json)
