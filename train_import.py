@@ -11,6 +11,8 @@ from pathlib import Path
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
+from weather.commands import score
+from weather.commands.cluster import HELP, fits_on
 from weather.commands.importing import ARTIFACTS, artifacts_of, import_artifacts, pair_options
 from weather.commands.output import DRIFT, EXIT_CODES, busy, put, run, say, stages
 from weather.contract.names import CARD_FILE
@@ -28,7 +30,7 @@ def train(given: argparse.Namespace) -> None:
     observed = sources.read(given.data) if given.data else sources.new_york_2013()
     data = samples(observed, given.horizon)
     say(f"{observed.name}: {len(data):,} usable hours, rain follows {data.y.mean():.1%}")
-    with stages() as stage:
+    with fits_on(given.cluster), stages() as stage:
         manifest = pipeline.train(observed, data, given.horizon, given.out, stage, rule)
     skill = manifest.metrics["cross_validation"]["model"]["bss_persistence"]
     chosen = ", ".join(f"{name} {value:g}" for name, value in manifest.hyperparameters.items())
@@ -119,6 +121,7 @@ def parser() -> argparse.ArgumentParser:
         "default) or over dry hours (onset), or a number, the ratio of cost to loss",
     )
     command.add_argument("--out", type=Path, default=ARTIFACTS, metavar="DIR", help="default: artifacts")
+    command.add_argument("--cluster", metavar="ADDRESS", help=HELP)
 
     about = import_artifacts.__doc__
     command = commands.add_parser("import", parents=[pair, scripts], help=about, description=about)
@@ -166,6 +169,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--fail-on-drift", action="store_true", help=f"exit code {DRIFT} when anything drifted"
     )
+    score.add_parser(commands)
     return found
 
 

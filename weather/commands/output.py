@@ -20,7 +20,7 @@ from rich.progress import Progress
 if TYPE_CHECKING:  # importing artifacts needs nothing of training
     from weather.training.progress import Stage
 
-SUCCESS, BAD_INPUT, USAGE, DRIFT = range(4)
+SUCCESS, BAD_INPUT, USAGE, DRIFT, REJECTED = range(5)
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 
@@ -29,6 +29,7 @@ EXIT_CODES = {
     BAD_INPUT: "bad input: a file, a value or a package; stderr has one sentence",
     USAGE: "bad usage of the command line",
     DRIFT: "drift, with --fail-on-drift",
+    REJECTED: "rows were rejected, with --fail-on-rejected",
     INTERRUPTED: "interrupted (Ctrl-C or SIGTERM)",
     CLOSED_PIPE: "the reader of stdout went away",
 }
