@@ -112,7 +112,7 @@ def _model(given: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
 
     try:
         classifier = bentoml.models.get(given.tag)
-        scaler = bentoml.models.get(classifier.info.metadata["scaler"])
+        scaler = bentoml.models.get(str(classifier.info.metadata["scaler"]))
     except (BentoMLException, KeyError) as error:
         raise BadArtifact(f"{given.tag} is no classifier of the model store: {error}") from None
     load(scaler, classifier)  # which checks the files and the golden rows
@@ -130,4 +130,4 @@ def _executor(given: argparse.Namespace) -> Iterator[Executor]:
         raise ValueError("--workers are processes of this machine: a cluster has workers of its own")
     else:
         with cluster.connected(given.cluster) as client:
-            yield client.get_executor(pure=False)
+            yield client.get_executor(pure=False)  # type: ignore[no-untyped-call]

@@ -60,10 +60,8 @@ class ParquetOutput:
         self._writer = ParquetWriter(file, self._schema)
 
     def write(self, kept: Any, decisions: NDArray[np.bool_], probability: NDArray[np.float64] | None) -> None:
-        if probability is None:
-            chances = pa.nulls(len(decisions), pa.float64())
-        else:
-            chances = pa.array(probability)
+        none = pa.nulls(len(decisions), pa.float64())
+        chances = none if probability is None else pa.array(probability)
         self._writer.write_table(
             pa.Table.from_arrays([*kept.columns, _labels(decisions), chances], schema=self._schema)
         )
@@ -87,9 +85,8 @@ def _texts(probability: NDArray[np.float64]) -> Any:
     """As Python writes them: 0.0, 1e-05, 0.83."""
     texts = pc.cast(pa.array(probability), pa.string())
     other = (probability < SHORT) | (probability == 1)
-    return pc.replace_with_mask(
-        texts, pa.array(other), pa.array(map(repr, probability[other].tolist()), pa.string())
-    )
+    by_python = pa.array(map(repr, probability[other].tolist()), pa.string())
+    return pc.replace_with_mask(texts, pa.array(other), by_python)
 
 
 def _quoted(cells: Any) -> Any:
