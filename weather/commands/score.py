@@ -14,6 +14,7 @@ from weather.commands.importing import artifacts_of, pair_options
 from weather.commands.output import REJECTED, busy, put, say, stages
 from weather.contract.optional import optional_fields
 from weather.importing.errors import BadArtifact
+from weather.training.words import counted
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -58,25 +59,27 @@ def score(given: argparse.Namespace) -> int:
     from weather.scoring import planning, running
     from weather.scoring.folder import locked
     from weather.scoring.job import REJECTED as SIDE_FILE
-    from weather.scoring.job import sha256, versions
+    from weather.scoring.job import Job, Source, sha256, versions
 
     if given.part_mb * 2**20 < 1 or (given.workers is not None and given.workers < 1):
         raise ValueError("--part-mb and --workers must be greater than 0")
     folder = given.out.resolve()
+    paths = planning.files(given.inputs)
+    form = planning.format_of(paths)
     with busy("reading the model"):
         model, optional = _model(given)
-    paths = planning.files(given.inputs)
     keep = {"all": None, "none": []}.get(given.keep, given.keep.split(","))
-    columns = planning.columns_of(paths, planning.format_of(paths), keep, optional)
-    job = planning.planned(
-        paths,
-        columns,
+    columns = planning.columns_of(paths, form, keep, optional)
+    job = Job(
+        sources=[Source.of(path) for path in paths],
+        columns=columns,
+        format=form,
         optional=sorted(optional),
         model=sha256(model),
         part_bytes=int(given.part_mb * 2**20),
         versions=versions(),
     )
-    say(f"{len(paths):,} {job.format} files; kept beside the forecast: {', '.join(columns) or 'nothing'}")
+    say(f"{counted(len(paths), f'{form} file')}; kept beside the forecast: {', '.join(columns) or 'nothing'}")
     for path in planning.unended(job):
         say(f"{path} does not end with a line break: if it was cut off, its last row may be wrong", "yellow")
     with locked(folder), _executor(given) as executor, stages() as stage:
@@ -87,9 +90,10 @@ def score(given: argparse.Namespace) -> int:
             return stage("scoring", parts - done)
 
         summary = running.run(folder, job, model, executor, begun)
-    say(f"{summary.rows:,} rows: {summary.forecasts:,} forecasts, {summary.rejected:,} rejected")
+    forecasts = counted(summary.forecasts, "forecast")
+    say(f"{counted(summary.rows, 'row')}: {forecasts}, {summary.rejected:,} rejected")
     if summary.rejected:
-        say(f"{folder / SIDE_FILE} says why", "yellow")
+        say(f"why: {folder / SIDE_FILE}", "yellow")
     put({"out": str(given.out), **summary.model_dump()}, str(given.out), given.json)
     return REJECTED if summary.rejected and given.fail_on_rejected else 0
 

@@ -7,6 +7,7 @@ file can't tell a line break within quotes from the end of a row. Such a file is
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +28,9 @@ BLOCK = 4 << 20
 """Bytes that are parsed at once. With 1 MiB or 16 MiB it is as fast."""
 
 MAX_LINE = 1 << 20
+
+BLANK = re.compile(rb'\s*("[ \t]*")?\s*')
+"""Lines that are no rows, to the API too."""
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 """Numbers that Arrow and Python read alike. Others are left to the validation of single rows."""
@@ -91,10 +95,10 @@ def _chunk(block: bytes, header: list[str], columns: list[str], optional: frozen
 
     good, rejections = validate(values, absent, optional, record_at)
     rejections = [rejection._replace(row=int(places[rejection.row])) for rejection in rejections]
-    kept = table.select(columns)
+    kept = table if good.all() else table.filter(pa.array(good))
     return Chunk(
         count,
-        kept if good.all() else kept.filter(pa.array(good)),
+        kept.select(columns),
         values[good],
         sorted([*rejections, *wrong], key=lambda rejection: rejection.row),
     )
@@ -108,8 +112,8 @@ def _parsed(block: bytes, header: list[str], columns: list[str], at: str) -> tup
         raise NotScorable(f"{at}: not UTF-8: {error.reason} at byte {error.start:,} of these") from None
     table, wrong = _table(block, header, columns, at)
     if wrong or table.num_rows < _lines(block):
-        # Blank lines are no rows. Arrow skips empty ones by itself, but not those with blanks.
-        block = b"\n".join(line for line in block.split(b"\n") if line.strip() not in (b"", b'""'))
+        # Arrow skips empty lines by itself, but not those with blanks.
+        block = b"\n".join(line for line in block.split(b"\n") if not BLANK.fullmatch(line))
         table, wrong = _table(block, header, columns, at)
     if table.num_rows + len(wrong) != _lines(block):
         raise NotScorable(

@@ -63,10 +63,10 @@ def begin(folder: Path, job: Job, model: bytes) -> str:
         try:
             differences = Job.model_validate_json(path.read_bytes()).differences(job)
         except ValidationError:
-            differences = "written by another version"
+            differences = "versions"
         if differences:
             raise NotScorable(
-                f"{folder} holds another job ({differences}): give another folder, or remove this one"
+                f"{folder} holds another job (other {differences}): give another folder, or remove this one"
             )
     else:
         others = sorted(item.name for item in folder.iterdir() if not item.name.startswith("_"))

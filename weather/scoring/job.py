@@ -67,7 +67,7 @@ class Job(BaseModel):
     versions: dict[str, str]
 
     def differences(self, other: Job) -> str:
-        """What differs, in words; empty if nothing does."""
+        """The names of what differs; empty if nothing does."""
         return ", ".join(name for name in Job.model_fields if getattr(self, name) != getattr(other, name))
 
 

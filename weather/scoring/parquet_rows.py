@@ -70,19 +70,21 @@ def chunks(path: Path, part: Part, columns: list[str], optional: frozenset[str])
     """
     with opened(path) as file:
         fields = [name for name in FEATURES if name in file.schema_arrow.names]
-        try:
-            batches = file.iter_batches(
-                ROWS,
-                row_groups=range(part.start, part.stop),
-                columns=[*fields, *(name for name in columns if name not in fields)],
-                use_threads=False,
-            )
-            for batch in batches:
-                yield _chunk(pa.table(batch), fields, columns, optional)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise NotScorable(
-                f"{path}, row groups {part.start} to {part.stop - 1}, can't be read: {error}"
-            ) from None
+        batches = file.iter_batches(
+            ROWS,
+            row_groups=range(part.start, part.stop),
+            columns=[*fields, *(name for name in columns if name not in fields)],
+            use_threads=False,
+        )
+        while True:
+            try:
+                batch = next(batches, None)
+            except (OSError, pa.ArrowInvalid) as error:
+                groups = f"row groups {part.start} to {part.stop - 1}"
+                raise NotScorable(f"{path}, {groups}, can't be read: {error}") from None
+            if batch is None:
+                return
+            yield _chunk(pa.table(batch), fields, columns, optional)
 
 
 def _chunk(table: Any, fields: list[str], columns: list[str], optional: frozenset[str]) -> Chunk:
@@ -99,5 +101,5 @@ def _chunk(table: Any, fields: list[str], columns: list[str], optional: frozense
         return {name: float(number) for name, number in numbers.items() if number is not None}
 
     good, rejections = validate(values, absent, optional, record_at)
-    kept = table.select(columns).replace_schema_metadata()
-    return Chunk(len(values), kept if good.all() else kept.filter(pa.array(good)), values[good], rejections)
+    kept = table if good.all() else table.filter(pa.array(good))
+    return Chunk(len(values), kept.select(columns).replace_schema_metadata(), values[good], rejections)

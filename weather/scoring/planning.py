@@ -11,7 +11,7 @@ from typing import Any, Literal
 from weather.contract.variables import FEATURES
 from weather.scoring import csv_rows, parquet_rows
 from weather.scoring.errors import NotScorable
-from weather.scoring.job import Job, Part, Source
+from weather.scoring.job import Job, Part
 from weather.scoring.outputs import PREDICTION, PROBABILITY
 
 Format = Literal["csv", "parquet"]
@@ -128,8 +128,3 @@ def unended(job: Job) -> list[str]:
             if file.read(1) != b"\n":
                 cut.append(source.path)
     return cut
-
-
-def planned(paths: Sequence[Path], columns: list[str], **facts: Any) -> Job:
-    """The job; ``facts`` are its other fields."""
-    return Job(format=format_of(paths), sources=[Source.of(path) for path in paths], columns=columns, **facts)
