@@ -97,7 +97,9 @@ def test_train_on_a_cluster_gives_the_same_bytes(climate: Path, trained: Path, t
         assert len(done.stderr.splitlines()) == 3
         client = Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
         with client:
-            transitions = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+            transitions = client.run_on_scheduler(  # type: ignore[no-untyped-call]
+                lambda dask_scheduler: dask_scheduler.transition_counter
+            )
     assert transitions > 100, "the fits went there"
     for path in trained.iterdir():
         assert path.read_bytes() == (out / path.name).read_bytes(), path.name

@@ -14,7 +14,7 @@ from itertools import combinations_with_replacement
 from typing import Protocol, TypeVar
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -121,11 +121,13 @@ def cross_fits(
 
 def _held_out(samples: Samples, make: Callable[[], Estimator], first: int, second: int) -> Floats:
     """The log odds of the hours of two folds, by a classifier of the others."""
-    # On a cluster too, one thread gives the same bytes (pipeline.train). It stays so in a worker: restoring
-    # the limit would lift it for a fit beside this one.
+    # The same bytes on a cluster. One thread, as in pipeline.train; it stays so in a worker, since restoring
+    # the limit would lift it for a fit beside this one. And scikit-learn must not use the cluster itself:
+    # Nystroem would split its kernels among the workers, and sum them in another order.
     threadpool_limits(1)
     held_out = np.isin(samples.fold, (first, second))
-    return fit(make(), samples.where(~held_out)).decision_function(samples.where(held_out).x)
+    with parallel_config("sequential", n_jobs=1):
+        return fit(make(), samples.where(~held_out)).decision_function(samples.where(held_out).x)
 
 
 def best(candidates: Mapping[K, CrossFit], test_fold: int) -> K:
