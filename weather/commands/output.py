@@ -35,6 +35,9 @@ EXIT_CODES = {
 }
 """130 and 141 are what shells report of programs that SIGINT and SIGPIPE ended."""
 
+SCALE = ("pyarrow", "distributed")
+"""What is needed to score files and to use a cluster, and for nothing else."""
+
 console = Console(stderr=True)
 
 
@@ -94,7 +97,8 @@ def run(name: str, command: Callable[[], int | None]) -> int:
         if interrupted:  # compiled code may turn a KeyboardInterrupt into an error of its own
             return _interrupted(name)
         if isinstance(error, ModuleNotFoundError):
-            say(f"{name}: the package {error.name} is missing: install requirements/training.lock", "red")
+            lock = "scale" if error.name in SCALE else "training"
+            say(f"{name}: the package {error.name} is missing: install requirements/{lock}.lock", "red")
         elif isinstance(error, (ValueError, OSError)):
             say(f"{name}: {error}", "red")
         else:

@@ -93,7 +93,7 @@ def score(given: argparse.Namespace) -> int:
     forecasts = counted(summary.forecasts, "forecast")
     say(f"{counted(summary.rows, 'row')}: {forecasts}, {summary.rejected:,} rejected")
     if summary.rejected:
-        say(f"why: {folder / SIDE_FILE}", "yellow")
+        say(f"why: {given.out / SIDE_FILE}", "yellow")
     put({"out": str(given.out), **summary.model_dump()}, str(given.out), given.json)
     return REJECTED if summary.rejected and given.fail_on_rejected else 0
 
