@@ -134,8 +134,8 @@ def report(rows: int, folder: Path) -> str:
         text += (
             f"\n\n**{form}, on paper**: a core takes {rate / 1e6:.2f} million rows a second, so it reads "
             f"{demand / 1e6:.0f} MB/s. Twenty machines of eight cores would take {CORES * rate / 1e6:.0f} "
-            f"million rows a second and read {CORES * demand / 1e9:.1f} GB/s; a file server behind 10 Gbit/s feeds "
-            f"{fed:.0f} cores. " + bound(fed)
+            f"million rows a second and read {CORES * demand / 1e9:.1f} GB/s; a file server behind 10 Gbit/s "
+            f"feeds {fed:.0f} cores. " + bound(fed)
         )
     reading = read_rate(folder / "large.csv")
     return text + f"\n\nReading alone, from memory, is {reading / 1e6:,.0f} MB/s on this machine."

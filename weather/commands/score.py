@@ -63,7 +63,7 @@ def score(given: argparse.Namespace) -> int:
 
     if given.part_mb * 2**20 < 1 or (given.workers is not None and given.workers < 1):
         raise ValueError("--part-mb and --workers must be greater than 0")
-    folder = given.out.resolve()
+    folder: Path = given.out
     paths = planning.files(given.inputs)
     form = planning.format_of(paths)
     with busy("reading the model"):
@@ -93,8 +93,8 @@ def score(given: argparse.Namespace) -> int:
     forecasts = counted(summary.forecasts, "forecast")
     say(f"{counted(summary.rows, 'row')}: {forecasts}, {summary.rejected:,} rejected")
     if summary.rejected:
-        say(f"why: {given.out / SIDE_FILE}", "yellow")
-    put({"out": str(given.out), **summary.model_dump()}, str(given.out), given.json)
+        say(f"why: {folder / SIDE_FILE}", "yellow")
+    put({"out": str(folder), **summary.model_dump()}, str(folder), given.json)
     return REJECTED if summary.rejected and given.fail_on_rejected else 0
 
 

@@ -52,7 +52,7 @@ def _computed(executor: Executor, folder: Path, digest: str, parts: Sequence[Par
     running: set[Future[Result]] = set()
     while True:
         for part in islice(waiting, MAX_PENDING - len(running)):
-            running.add(executor.submit(score_part, str(folder), digest, part))
+            running.add(executor.submit(score_part, str(folder.resolve()), digest, part))
         if not running:
             return
         done, running = wait(running, return_when=FIRST_COMPLETED)
