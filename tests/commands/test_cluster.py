@@ -47,12 +47,16 @@ def test_a_killed_worker_leaves_nothing_out(form: str, pair_folder: Path, tmp_pa
     assert contents(out) == contents(tmp_path / "alone")
 
 
-def test_a_cluster_without_workers_or_without_the_project_is_said_so(
-    pair_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_cluster_without_scheduler_workers_or_the_project_is_said_so(
+    pair_folder: Path, tmp_path: Path
 ) -> None:
     source = csv_file(tmp_path / "rows.csv", 10)
     pair = ("--scaler", pair_folder / "model-scaler.pkl", "--model", pair_folder / "svc.onnx")
     options = ("score", "--in", source, *pair, "--out", tmp_path / "out", "--cluster")
+    nobody = "tcp://127.0.0.1:9"
+    done = run_cli(*options, nobody)
+    assert done.returncode == 1
+    assert f"there is no Dask scheduler at {nobody}" in done.stderr.splitlines()[-1]
     with dask_cluster(tmp_path, 0) as (address, _):
         done = run_cli(*options, address)
         assert done.returncode == 1

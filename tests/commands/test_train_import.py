@@ -201,7 +201,7 @@ def test_drift_has_an_exit_code_of_its_own_and_prints_json(
 def test_help_names_commands_and_exit_codes() -> None:
     done = run_cli("--help")
     assert done.returncode == 0
-    for word in ("train", "import", "evaluate", "drift", "stdout", *map(str, EXIT_CODES)):
+    for word in ("train", "import", "evaluate", "drift", "score", "stdout", *map(str, EXIT_CODES)):
         assert f" {word} " in done.stdout
 
 

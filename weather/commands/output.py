@@ -20,7 +20,8 @@ from rich.progress import Progress
 if TYPE_CHECKING:  # importing artifacts needs nothing of training
     from weather.training.progress import Stage
 
-SUCCESS, BAD_INPUT, USAGE, DRIFT, REJECTED = range(5)
+SUCCESS, BAD_INPUT, USAGE, DRIFT = range(4)
+REJECTED = 5
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 
