@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import STDOUT, Popen
 
@@ -18,9 +19,18 @@ from tests.waiting import PATIENCE
 LOCAL = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """The scheduler's address, and the processes."""
+
+    address: str
+    scheduler: Popen[str]
+    workers: list[Popen[str]]
+
+
 @contextmanager
-def dask_cluster(folder: Path, workers: int = 2) -> Iterator[tuple[str, list[Popen[str]]]]:
-    """The scheduler's address and the processes of the workers, which have one thread each.
+def dask_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+    """A scheduler and workers of one thread each.
 
     Without nannies: a worker that was killed does not come back. Logs are written to ``folder``.
     """
@@ -36,7 +46,7 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[tuple[str, list[Pop
                 started(*command, env=environment, cwd=folder, stdout=log, stderr=STDOUT)
             )
 
-        run("scheduler", "scheduler", "--port", "0")
+        scheduler = run("scheduler", "scheduler", "--port", "0")
         options = ("worker", "--nthreads", "1", "--no-nanny", "--local-directory", folder)
         processes = [run(f"worker-{number}", *options) for number in range(workers)]
         client = stack.enter_context(  # which waits for the file
@@ -45,4 +55,4 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[tuple[str, list[Pop
         client.wait_for_workers(workers, timeout=PATIENCE)
         address = client.scheduler.address
         client.close()
-        yield address, processes
+        yield Cluster(address, scheduler, processes)

@@ -32,19 +32,40 @@ def test_a_killed_worker_leaves_nothing_out(form: str, pair_folder: Path, tmp_pa
     alone = run_cli(*options, tmp_path / "alone", "--workers", "1")
     assert alone.returncode == 0, alone.stderr
     out = tmp_path / "out"
-    with dask_cluster(tmp_path) as (address, workers):
-        command = (sys.executable, PROJECT / "train_import.py", *options, out, "--cluster", address)
+    with dask_cluster(tmp_path) as cluster:
+        command = (sys.executable, PROJECT / "train_import.py", *options, out, "--cluster", cluster.address)
         with started(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             first_part(out, process)
-            workers[0].kill()
+            cluster.workers[0].kill()
             done = len(list((out / "_parts").glob("*.json")))
             output, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, errors
-        assert workers[0].wait(PATIENCE) == -9
+        assert cluster.workers[0].wait(PATIENCE) == -9
     total = len(list(out.glob("part-*")))
     assert 0 < done < total, "the worker was killed in the middle"
     assert output == f"{out}\n"
     assert contents(out) == contents(tmp_path / "alone")
+
+
+def test_a_lost_scheduler_is_one_sentence_and_what_was_done_is_kept(
+    pair_folder: Path, tmp_path: Path
+) -> None:
+    source, out = csv_file(tmp_path / "rows.csv", 10_000), tmp_path / "out"
+    pair = ("--scaler", pair_folder / "model-scaler.pkl", "--model", pair_folder / "svc.onnx")
+    options = ("score", "--in", source, *pair, *MANY_PARTS, "--out", out)
+    with dask_cluster(tmp_path) as cluster:
+        command = (sys.executable, PROJECT / "train_import.py", *options, "--cluster", cluster.address)
+        with started(*command, stderr=subprocess.PIPE) as process:
+            first_part(out, process)
+            cluster.scheduler.kill()
+            _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert errors.splitlines()[1:] == [
+        f"train_import.py: the scheduler at {cluster.address} was lost: run the command again"
+    ]
+    again = run_cli(*options)
+    assert again.returncode == 0, again.stderr
+    assert " parts are done already" in again.stderr
 
 
 def test_a_cluster_without_scheduler_workers_or_the_project_is_said_so(
@@ -57,7 +78,8 @@ def test_a_cluster_without_scheduler_workers_or_the_project_is_said_so(
     done = run_cli(*options, nobody)
     assert done.returncode == 1
     assert f"there is no Dask scheduler at {nobody}" in done.stderr.splitlines()[-1]
-    with dask_cluster(tmp_path, 0) as (address, _):
+    with dask_cluster(tmp_path, 0) as cluster:
+        address = cluster.address
         done = run_cli(*options, address)
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1].endswith(f"the scheduler at {address} has no worker: start one")

@@ -91,7 +91,8 @@ def test_train_twice_gives_the_same_bytes(climate: Path, trained: Path, tmp_path
 @pytest.mark.slow("trains a second time, on a Dask cluster")
 def test_train_on_a_cluster_gives_the_same_bytes(climate: Path, trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with dask_cluster(tmp_path) as (address, _):
+    with dask_cluster(tmp_path) as cluster:
+        address = cluster.address
         done = run_cli("train", "--data", climate, "--horizon", "3", "--out", out, "--cluster", address)
         assert done.returncode == 0, done.stderr
         assert len(done.stderr.splitlines()) == 3

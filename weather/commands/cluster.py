@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +32,14 @@ def connected(address: str, packages: Sequence[str] = ()) -> Iterator[Client]:
 
     Raises:
         ValueError: there is no scheduler, no worker, a worker with other versions or without the project,
-            or too many workers died at one task.
+            too many workers died at one task, or the scheduler was lost.
     """
     from distributed import Client, KilledWorker
 
     try:
+        logging.getLogger("distributed").setLevel(
+            logging.CRITICAL
+        )  # one sentence of ours instead of tracebacks
         client: Any = Client(address, timeout=SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ValueError(f"there is no Dask scheduler at {address}: {error}") from None
@@ -48,6 +53,10 @@ def connected(address: str, packages: Sequence[str] = ()) -> Iterator[Client]:
             yield client
         except KilledWorker as error:
             raise ValueError(f"workers died again and again, perhaps for lack of memory: {error}") from None
+        except CancelledError:  # what becomes of all that a lost scheduler was asked
+            raise ValueError(
+                f"the scheduler at {address} was lost: start one, and run the command again"
+            ) from None
 
 
 def fits_on(address: str | None) -> Any:
