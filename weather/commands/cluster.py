@@ -36,10 +36,8 @@ def connected(address: str, packages: Sequence[str] = ()) -> Iterator[Client]:
     """
     from distributed import Client, KilledWorker
 
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # a sentence of ours, no tracebacks
     try:
-        logging.getLogger("distributed").setLevel(
-            logging.CRITICAL
-        )  # one sentence of ours instead of tracebacks
         client: Any = Client(address, timeout=SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ValueError(f"there is no Dask scheduler at {address}: {error}") from None
@@ -54,9 +52,7 @@ def connected(address: str, packages: Sequence[str] = ()) -> Iterator[Client]:
         except KilledWorker as error:
             raise ValueError(f"workers died again and again, perhaps for lack of memory: {error}") from None
         except CancelledError:  # what becomes of all that a lost scheduler was asked
-            raise ValueError(
-                f"the scheduler at {address} was lost: start one, and run the command again"
-            ) from None
+            raise ValueError(f"the scheduler at {address} was lost: run the command again") from None
 
 
 def fits_on(address: str | None) -> Any:
