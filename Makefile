@@ -158,7 +158,7 @@ test-artifacts: $(VENV)/development .venv-artifacts/installed ## import models o
 	CASES=reports/artifacts .venv-artifacts/bin/python -m tests.producers.generate
 	CASES=reports/artifacts $(BIN)/python -m pytest tests/producers $(ARGS)
 
-bench: .venv-benchmarks/installed .venv-mlserver/installed ## measure this service beside its peers, 15 minutes (ARGS=--help)
+bench: .venv-benchmarks/installed .venv-mlserver/installed ## measure this service beside its peers, 20 minutes (ARGS=--help)
 	.venv-benchmarks/bin/python -m benchmarks.run $(ARGS)
 
 # What is pinned stays pinned, so the result depends on pyproject.toml and the lock files alone.

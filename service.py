@@ -13,22 +13,19 @@ from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.api_keys import ApiKeys, BadKeys, Keys
 from weather.http.body_limits import BodyLimits
 from weather.http.draining import Draining
-from weather.http.problems import Problem
 from weather.http.settings import BadSetting, read_settings
-from weather.model.classifier import Classifier
-from weather.model.loading import NotServable, load
 from weather.pages.routes import create_app
-from weather.pages.served_model import ServedModel
 from weather.serving import run_folder
 from weather.serving.app import OptimizedService
 from weather.serving.bulk import Answers, Bulk, BulkForecasts, BulkObservations, answer
+from weather.serving.challenger import recorder
 from weather.serving.configuration import MAX_BATCH_SIZE, MAX_LATENCY_MS, configuration
 from weather.serving.grpc import check_installed
 from weather.serving.serve_command import no_tracking
+from weather.serving.served import Served, start
 from weather.serving.single import Observation, SingleForecast
 from weather.telemetry import json_logs
-from weather.telemetry.forecast_log import ForecastLog
-from weather.telemetry.metrics import register_model
+from weather.telemetry.forecast_log import Answered
 
 no_tracking()
 try:
@@ -53,15 +50,9 @@ class RainForecast:
     model = bentoml.models.BentoModel(run_folder.tag(CLASSIFIER))
 
     def __init__(self) -> None:
-        self.classifier: Classifier | None = None
-        try:
-            self.classifier = load(self.scaler, self.model)
-        except NotServable as reason:
-            log.error("The service stays not ready: %s", reason)
-        rate = settings.forecast_log_rate
-        self.forecast_log = ForecastLog(rate, str(self.model.tag)) if rate else None
-        register_model(self.classifier, self.scaler, self.model)
-        pages.state.served = ServedModel(self.scaler, self.model, self.classifier is not None)
+        self.served = start(self.scaler, self.model)
+        self.recorder = recorder(settings)
+        pages.state.served = lambda: self.served.page
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def freeze_heap(self) -> None:
@@ -78,34 +69,24 @@ class RainForecast:
         input_spec=Observation,
         output_spec=SingleForecast,
     )
-    async def predict(self, observations: list[WeatherVariables]) -> list[Forecast]:
+    async def predict(self, observations: list[WeatherVariables], served: Served) -> list[Forecast]:
         """Forecast from one observation; concurrent requests are computed as a batch."""
-        forecasts = self.ready_classifier().forecast(observations)
-        if self.forecast_log is not None:
-            self.forecast_log.single(observations, forecasts)
+        forecasts = served.forecast(observations)
+        if self.recorder is not None:
+            await self.recorder.record(Answered.single(observations, forecasts, served.tag))
         return forecasts
 
     @bentoml.api(input_spec=BulkObservations, output_spec=BulkForecasts)  # type: ignore[untyped-decorator]
-    async def predict_batch(self, bulk: Bulk) -> Answers:
+    async def predict_batch(self, bulk: Bulk, served: Served) -> Answers:
         """Forecast from many observations, JSON or CSV, in order."""
-        answers = await answer(self.ready_classifier(), bulk)
-        if self.forecast_log is not None:
-            await self.forecast_log.bulk(bulk.rows, answers.decisions, answers.probabilities)
+        answers = await answer(served.ready(), bulk)
+        if self.recorder is not None:
+            done = Answered(bulk.rows, answers.decisions, answers.probabilities, served.tag)
+            await self.recorder.record(done)
         return answers
 
-    def ready_classifier(self) -> Classifier:
-        """The classifier.
-
-        Raises:
-            Problem: 503, if it failed its start-up check.
-        """
-        if self.classifier is None:
-            message = "the model failed its start-up check; the service's log has the reason"
-            raise Problem(503, message, retry=False)
-        return self.classifier
-
     async def __is_ready__(self) -> bool:
-        return self.ready_classifier() is not None
+        return self.served.ready() is not None
 
 
 # From the outermost to the innermost.

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.peers.model import ARTIFACTS
 from loadtest.tables import markdown_table
 from weather.contract.names import MODEL_FILE, SCALER_FILE
+from weather.contract.variables import FEATURES, LIMITS
 from weather.importing.artifacts import Artifacts, read
 from weather.importing.compiler import compile_pair
 from weather.importing.scaler import Scaler
@@ -29,11 +30,17 @@ BATCHES = (1, 8, 32, 256, 1024, 4096)
 SECONDS = 1.5
 
 
-def model() -> SvcModel:
-    """An SVC with about VECTORS support vectors, fitted on labels that are mostly noise."""
+def observations(normal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard normal numbers, float64[n, features], moved to the middle of the accepted ranges."""
+    low, high = np.array([LIMITS[name] for name in FEATURES]).T
+    return (low + high) / 2 + (high - low) / 10 * normal
+
+
+def model(vectors: int = VECTORS) -> SvcModel:
+    """An SVC with about ``vectors`` support vectors, fitted on labels that are mostly noise."""
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(VECTORS + 400, 7))
-    y = x[:, 0] + rng.normal(0, 4, len(x)) > 0
+    normal = rng.normal(size=(round(vectors * 1.074), len(FEATURES)))
+    x, y = observations(normal), normal[:, 0] + rng.normal(0, 4, len(normal)) > 0
     scaler = StandardScaler().fit(x)
     svc = SVC(C=1, gamma=0.05).fit(scaler.transform(x), y)
     return SvcModel(scaler, svc, Sigmoid(1.0, 0.0), threshold=0.5)
@@ -64,7 +71,7 @@ def table() -> str:
     scaler = Scaler(trained.scaler.mean_, trained.scaler.scale_)
     compiled = Classifier(compile_pair(Artifacts(scaler, exported, None)).model)
     original: onnxruntime.InferenceSession = session(exported)
-    rows = np.random.default_rng(2).normal(size=(max(BATCHES), 7))
+    rows = observations(np.random.default_rng(2).normal(size=(max(BATCHES), len(FEATURES))))
     scaled = scaler.transform(rows).astype(np.float32)
 
     def scikit_learn(x: NDArray[np.float64]) -> object:

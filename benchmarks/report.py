@@ -18,7 +18,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 Figures = Mapping[str, Mapping[str, float]]
-"""For each server the figures that ``benchmarks.run.measure`` returns."""
+"""For each server the figures that ``benchmarks.comparison.measure`` returns."""
 
 Rounds = Mapping[str, Sequence[Mapping[str, float]]]
 """The same for each round."""
@@ -28,7 +28,7 @@ CONFIDENCE = 0.95
 HEADER = (
     "server, one core",
     "rps at 32",
-    "× tuned FastAPI",
+    "× {base}",
     "p50 / p99 at 32 (ms)",
     "p50 / p99 at 1 (ms)",
     "CPU s / 1,000",
@@ -54,12 +54,17 @@ def conditions(rounds: int, seconds: int) -> str:
 
 
 def ratio(rounds: Rounds, name: str) -> str:
-    """Throughput relative to hand-tuned FastAPI's of the same round: median and confidence interval."""
-    base = rounds.get(TUNED, next(iter(rounds.values())))
+    """Throughput relative to that of the same round of the base: median and confidence interval."""
+    base = rounds[base_of(rounds)]
     ratios = [ours["rps"] / theirs["rps"] for ours, theirs in zip(rounds[name], base, strict=True)]
-    bounds = interval(ratios) if rounds[name] is not base else None
-    median = f"{statistics.median(ratios):.2f}"
-    return f"{median} ({bounds[0]:.2f}-{bounds[1]:.2f})" if bounds else median
+    return with_interval(ratios) if rounds[name] is not base else "1.00"
+
+
+def with_interval(ratios: Sequence[float], digits: int = 2) -> str:
+    """The median, and its confidence interval in brackets if there are values enough for one."""
+    median = f"{statistics.median(ratios):.{digits}f}"
+    bounds = interval(ratios)
+    return f"{median} ({bounds[0]:.{digits}f}-{bounds[1]:.{digits}f})" if bounds else median
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
@@ -78,8 +83,13 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
     return narrowest
 
 
+def base_of(rounds: Rounds) -> str:
+    """What ratios are relative to: hand-tuned FastAPI, or the first server where that is not measured."""
+    return TUNED if TUNED in rounds else next(iter(rounds))
+
+
 def table(medians: Figures, rounds: Rounds) -> str:
-    """A row per server, with its throughput relative to hand-tuned FastAPI's."""
+    """A row per server, with its throughput relative to that of the base."""
     rows = [
         [
             f"**{name}**" if name == OURS else name,
@@ -94,7 +104,8 @@ def table(medians: Figures, rounds: Rounds) -> str:
         ]
         for name, m in medians.items()
     ]
-    return markdown_table(HEADER, rows)
+    header = [title.format(base=base_of(rounds)) for title in HEADER]
+    return markdown_table(header, rows)
 
 
 def draw(medians: Figures, path: Path) -> None:

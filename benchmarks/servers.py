@@ -11,6 +11,10 @@ from pathlib import Path
 PROJECT = Path(__file__).parent.parent
 MLSERVER = PROJECT / ".venv-mlserver" / "bin" / "mlserver"
 UVICORN = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--no-access-log", "--log-level", "error"]
+GRANIAN = [
+    *(sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--workers", "1"),
+    *("--no-access-log", "--log-level", "error", "--host", "127.0.0.1"),
+]
 BENTOML = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1"]
 
 
@@ -70,6 +74,9 @@ PEERS = [
         commit=PREVIOUS,
     ),
     uvicorn(TUNED, "fastapi_tuned"),
+    Server(
+        f"{TUNED}, on granian", [*GRANIAN, "benchmarks.peers.fastapi_tuned:app", "--port"], "/openapi.json"
+    ),
     uvicorn("FastAPI with equal features", "fastapi_equal"),
     uvicorn("the old FastAPI app", "old_app"),
     bento("BentoML as a beginner writes it", "benchmarks.peers.bento_beginner:Beginner"),

@@ -85,15 +85,15 @@ class Connection(asyncio.Protocol):
         end = received.find(b"\r\n\r\n")
         if end < 0 or self.in_flight is None:
             return
-        headers = received[:end].lower()
-        at = headers.find(b"content-length: ") + 16
-        length = int(headers[at : headers.find(b"\r", at) if b"\r" in headers[at:] else None])
+        headers = received[: end + 2].lower()
+        length = int(header(headers, b"content-length"))
         body = received[end + 4 :]
         if len(body) < length:
             return
         scheduled, request = self.in_flight
         self.in_flight, self.received = None, b""
-        self.load.on_response(scheduled, int(received[9:12]), request, body)
+        model = header(headers, b"x-model-version")
+        self.load.on_response(scheduled, int(received[9:12]), request, body, model)
         if b"connection: close" in headers:
             assert self.transport is not None
             self.transport.close()
@@ -215,11 +215,11 @@ class Load:
         self.idle.setdefault(address, deque()).append(connection)
         return connection
 
-    def on_response(self, scheduled: float, status: int, request: Request, body: bytes) -> None:
-        """Record a response."""
+    def on_response(self, scheduled: float, status: int, request: Request, body: bytes, model: str) -> None:
+        """Record a response, and the model that it names."""
         self.pending -= 1
         self.outcome.responses.append(Response(scheduled - self.start, monotonic() - scheduled, status))
-        if status == 200 and not request.accepts(body):
+        if status == 200 and not request.accepts(body, model):
             self.outcome.wrong += 1
         if self.waiting:
             asyncio.get_running_loop().call_soon(self.send_next)
@@ -230,3 +230,9 @@ class Load:
         self.outcome.retried[reason] += 1
         self.waiting.appendleft((scheduled, request))
         asyncio.get_running_loop().call_soon(self.send_next)
+
+
+def header(headers: bytes, name: bytes) -> str:
+    """The value of a header among lines in lower case, each with its line break; "" if it is not there."""
+    _, _, rest = headers.partition(b"\r\n" + name + b": ")
+    return rest.partition(b"\r\n")[0].decode()

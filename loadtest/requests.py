@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,39 +17,52 @@ from weather.importing.artifacts import read
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
 
+ROUNDING = 5e-5
+"""Accepted difference of two probabilities: the committed model rounds a row in a batch otherwise than the
+same row alone, by up to 2e-5.
+"""
+
 
 @dataclass(frozen=True)
 class Request:
-    """A request as bytes, and the forecasts that are right responses: one per model version."""
+    """A request as bytes, and the forecasts that are right responses: one per model version.
+
+    With the tags of these ``models`` the right one is that of the model which the response names.
+    """
 
     data: bytes
     expected: tuple[Forecast, ...]
+    models: tuple[str, ...] = ()
 
-    def accepts(self, body: bytes) -> bool:
-        """Whether ``body`` is an expected forecast; probabilities may differ by 2e-6."""
+    def accepts(self, body: bytes, model: str = "") -> bool:
+        """Whether ``body`` is an expected forecast, of that model, up to rounding."""
         try:
             forecast = Forecast.model_validate_json(body)
         except ValidationError:
             return False
-        return any(equal(forecast, expected) for expected in self.expected)
+        pairs = zip(self.models or repeat(model), self.expected, strict=False)
+        return any(equal(forecast, expected) for tag, expected in pairs if tag == model)
 
 
 def equal(one: Forecast, other: Forecast) -> bool:
-    """Whether two forecasts are the same up to rounding."""
+    """Whether two forecasts are the same up to ``ROUNDING``."""
     if one.probability is None or other.probability is None:
         return one == other
-    return one.prediction == other.prediction and abs(one.probability - other.probability) <= 2e-6
+    return one.prediction == other.prediction and abs(one.probability - other.probability) <= ROUNDING
 
 
-def predict_request(record: dict[str, Any], *classifiers: Classifier) -> Request:
-    """``POST /predict`` of a record; any of the classifiers' forecasts for it alone is right."""
+def predict_request(record: dict[str, Any], *classifiers: Classifier, models: Sequence[str] = ()) -> Request:
+    """``POST /predict`` of a record; any of the classifiers' forecasts for it alone is right.
+
+    With the classifiers' tags it must be that of the classifier which the response names.
+    """
     body = json.dumps(record).encode()
     headers = (
         "POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     forecasts = [classifier.forecast([WeatherVariables(**record)])[0] for classifier in classifiers]
-    return Request(headers.encode() + body, tuple(forecasts))
+    return Request(headers.encode() + body, tuple(forecasts), tuple(models))
 
 
 def committed_classifier() -> Classifier:

@@ -243,6 +243,7 @@ def test_a_failing_test_leaves_no_training_behind(climate: Path, tmp_path: Path)
     assert not [process for process in family if lives(process)]
 
 
+@pytest.mark.slow("trains twice")
 def test_the_threshold_is_chosen_by_the_rule(climate: Path, tmp_path: Path) -> None:
     done = run_cli("train", "--data", climate, "--threshold", "0.15", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
@@ -254,6 +255,7 @@ def test_the_threshold_is_chosen_by_the_rule(climate: Path, tmp_path: Path) -> N
     assert "'best' is neither hss, onset nor a cost-loss ratio between 0 and 1" in wrong.stderr
 
 
+@pytest.mark.slow("trains")
 def test_a_model_of_a_station_without_visibility_is_trained_imported_and_evaluated(
     climate: Path, tmp_path: Path
 ) -> None:

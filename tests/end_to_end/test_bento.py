@@ -47,6 +47,7 @@ def included() -> set[str]:
     return {path for path in wanted if not path.endswith(".pyc")}
 
 
+@pytest.mark.slow("builds, exports and serves a Bento")
 def test_an_exported_bento_has_both_models_and_gives_the_same_forecasts(
     bentoml_home: Path, tmp_path: Path, url: str
 ) -> None:

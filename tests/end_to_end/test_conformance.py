@@ -229,6 +229,7 @@ def conforms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Conforms:
     return run
 
 
+@pytest.mark.slow("thousands of requests")
 def test_the_service_conforms_to_its_document(conforms: Conforms, url: str) -> None:
     report = conforms(url)
     if report["stop_reason"] == "completed":

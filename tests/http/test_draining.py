@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import httpx
+import pytest
 
 from loadtest.harness import worker
 from loadtest.serving import PROJECT, running
@@ -40,6 +41,7 @@ def test_after_sigterm_it_is_not_ready_and_exits_with_0_when_the_period_is_over(
         assert time.monotonic() - start >= 1.5
 
 
+@pytest.mark.slow("waits for a lame duck")
 def test_in_its_period_it_still_serves_until_a_second_sigterm_to_the_worker(bentoml_home: Path) -> None:
     with running(bentoml_home, env=LONG) as service, httpx.Client(base_url=service.url) as client:
         process = worker(service)
@@ -56,6 +58,7 @@ def test_in_its_period_it_still_serves_until_a_second_sigterm_to_the_worker(bent
         assert service.process.wait(PATIENCE) == 0
 
 
+@pytest.mark.slow("waits for a lame duck")
 def test_requests_in_flight_at_the_end_are_completed(bentoml_home: Path) -> None:
     """A bulk request whose body arrives after SIGTERM, without a lame-duck period."""
     head = b"POST /predict_batch HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n"
@@ -77,6 +80,7 @@ def test_requests_in_flight_at_the_end_are_completed(bentoml_home: Path) -> None
         assert service.process.wait(PATIENCE) == 0
 
 
+@pytest.mark.slow("two services behind HAProxy")
 def test_clients_behind_a_load_balancer_with_readiness_probes_lose_no_request(bentoml_home: Path) -> None:
     with (
         running(bentoml_home, env=LONG) as one,

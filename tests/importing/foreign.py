@@ -41,6 +41,18 @@ def check(folder: Path, rows: NDArray[np.float64], scratch: Path) -> None:
         with pytest.raises(BadArtifact, match=case["converter"]):
             compare(served, reference)
         return
+    written = known(folder, "written")
+    if written is not None:
+        assert expected is not None
+        otherwise = np.abs(written - expected) > case["tolerance"]
+        assert otherwise.mean() <= case["otherwise"]
+        if otherwise.any():
+            reference = scratch / "reference.csv"
+            write_reference(reference, rows, label, expected)
+            with pytest.raises(BadArtifact, match="apart"):
+                compare(served, reference)
+        expected = np.where(otherwise, written, expected)
+        label = np.where(otherwise, written > 0.5, label)
     rain, probability = Classifier(served.model)(rows)
     tie = np.zeros(len(rows), bool) if expected is None else np.abs(expected - 0.5) < TIE
     assert not ((rain != label) & ~tie).any()

@@ -66,6 +66,7 @@ def endless() -> bytes:
     return graph(nodes, [("y", TensorProto.FLOAT, [None, 7])], {"true": np.array(True)})
 
 
+@pytest.mark.slow("waits for a time limit")
 def test_a_graph_that_loops_for_ever_is_given_up() -> None:
     with pytest.raises(BadArtifact, match="can't be checked in 20 s"):
         compile_apart(pair(endless()), seconds=20)

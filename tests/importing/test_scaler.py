@@ -24,6 +24,7 @@ from loadtest.stations import OBSERVATIONS
 from tests import old_system
 from tests.fixtures import pair
 from weather.contract.variables import FEATURES
+from weather.importing import typical
 from weather.importing.artifacts import Artifacts
 from weather.importing.errors import BadArtifact
 from weather.importing.scaler import MAX_BYTES, Scaler, read_scaler
@@ -100,6 +101,18 @@ def test_a_scaler_that_only_centres_or_only_scales_is_read(tmp_path: Path) -> No
     assert centred.scale.tolist() == [1] * 7
     scaled = read_scaler(pickled(fitted(with_mean=False), tmp_path))
     np.testing.assert_allclose(scaled.transform(ROWS), ROWS / ROWS.std(axis=0))
+    for scaler in (centred, scaled):
+        np.testing.assert_allclose(scaler.data[0], ROWS.mean(axis=0))
+        again = Scaler.from_json(scaler.to_json())
+        for ours, theirs in zip(again.data, scaler.data, strict=True):
+            assert (ours == theirs).all()
+    np.testing.assert_allclose(scaled.data[1], ROWS.std(axis=0))
+
+
+def test_a_scaler_that_does_nothing_is_read(tmp_path: Path) -> None:
+    scaler = read_scaler(pickled(fitted(with_mean=False, with_std=False), tmp_path))
+    assert (scaler.transform(ROWS) == ROWS).all()
+    assert (scaler.data[0] == typical.MEAN).all()
 
 
 def test_the_mean_of_a_scaler_that_only_scales_is_looked_at_all_the_same(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from tests.conftest import EXAMPLE
 from weather.contract import names
 from weather.contract.variables import FEATURES, LABELS, NEGATIVE, WeatherVariables, as_rows
 from weather.model.classifier import CHUNK, INPUT, RAIN, Classifier, session
-from weather.serving import bulk
+from weather.serving.bulk_csv import parse_csv
+from weather.serving.bulk_json import parse_json
 from weather.serving.configuration import MAX_BATCH_SIZE
 
 TENTH = {**EXAMPLE, FEATURES[0]: 0.1}
@@ -52,8 +53,8 @@ def test_rows_keep_float64_from_the_body_to_the_graph() -> None:
     csv = f"{','.join(FEATURES)}\n{values}\n".encode()
     record = "{" + ",".join(f'"{name}":{TENTH[name]}' for name in FEATURES) + "}"
     for parse, body in (
-        (bulk.parse_csv, csv),
-        (bulk.parse_json, f'{{"observations":[{record}]}}'.encode()),
+        (parse_csv, csv),
+        (parse_json, f'{{"observations":[{record}]}}'.encode()),
     ):
         rows = asyncio.run(parse(body))
         assert rows.dtype == np.float64

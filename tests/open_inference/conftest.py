@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from weather.contract.names import SERVICE
+from weather.contract.names import CLASSIFIER, SERVICE
 from weather.contract.optional import NONE
 from weather.contract.variables import LABELS, Forecast, WeatherVariables
 from weather.http.admission import InFlight
@@ -19,6 +19,7 @@ from weather.open_inference.model import InferenceModel
 from weather.open_inference.outputs import Forecasts
 
 VERSION = "v42"
+TAG = f"{CLASSIFIER}:{VERSION}"
 
 MakeModel = Callable[..., InferenceModel]
 
@@ -40,7 +41,15 @@ def make_model(classifier: Classifier) -> MakeModel:
             return Forecasts([LABELS[wet] for wet in rain], probabilities)
 
         return InferenceModel(
-            SERVICE, VERSION, calibrated, NONE, InFlight(MAX_IN_FLIGHT), check_ready, single, bulk
+            SERVICE,
+            VERSION,
+            f"{CLASSIFIER}:{VERSION}",
+            calibrated,
+            NONE,
+            InFlight(MAX_IN_FLIGHT),
+            check_ready,
+            single,
+            bulk,
         )
 
     return make

@@ -64,7 +64,7 @@ class Asking:
 @asynccontextmanager
 async def running(model: InferenceModel, **options: Any) -> Any:
     calls = Calls()
-    server = GrpcServer(model, "127.0.0.1:0", calls, **{"seconds": SECONDS, **options})
+    server = GrpcServer(lambda: model, "127.0.0.1:0", calls, **{"seconds": SECONDS, **options})
     port = await server.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

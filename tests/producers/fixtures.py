@@ -27,6 +27,9 @@ CASES = (
     *("names_half_wrong", "small_names_mixed", "unit_humidity_percent", "unit_kelvin", "net_sigmoid"),
     *("net_sigmoid_and_label", "net_softmax", "net_logit", "net_logit_told", "net_two_logits_told"),
     *("net_fixed_reshape", "net_scaling_folded", "net_seven_mixed", "net_seven_anonymous", "net_nan"),
+    *("small_catboost_one_two", "small_xgboost_softprob", "small_xgboost_regressor", "small_svc_columns"),
+    *("small_only_scales", "small_robust_none", "words_within", "words_other_script"),
+    *("words_other_script_told", "bool_told", "sgd_log", "columns_passthrough"),
     *("net_depends_on_batch", "net_noisy", "net_weights_beside", "net_weights_missing"),
 )
 

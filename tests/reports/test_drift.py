@@ -62,6 +62,7 @@ def logs(
     return parts
 
 
+@pytest.mark.slow("compares a year of hours")
 def test_held_out_rows_have_not_drifted_and_the_report_counts_bad_lines(
     logs: tuple[Path, Path], held_out: Samples, tmp_path: Path
 ) -> None:

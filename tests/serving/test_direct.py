@@ -25,14 +25,14 @@ class Recorder:
     async def app(self, scope: Scope, _: Receive, __: Send) -> None:
         self.passed.append((scope["type"], scope.get("path", "")))
 
-    async def echo(self, body: bytes, media_type: str) -> bytes:
+    async def echo(self, body: bytes, media_type: str) -> tuple[bytes, bytes]:
         self.answered.append((body, media_type))
-        return body
+        return body, b"a-model:1"
 
-    async def refuse(self, _: bytes, __: str) -> bytes:
+    async def refuse(self, _: bytes, __: str) -> tuple[bytes, bytes]:
         raise Problem(503, "busy")
 
-    async def fail(self, _: bytes, __: str) -> bytes:
+    async def fail(self, _: bytes, __: str) -> tuple[bytes, bytes]:
         raise RuntimeError("a secret of the implementation")
 
     def request(
@@ -63,7 +63,11 @@ def test_a_post_request_is_answered_with_two_messages() -> None:
     recorder = Recorder()
     start, body = recorder.request("/echo")
     assert start["status"] == 200
-    assert headers_of(start) == {b"content-length": b"2", b"content-type": b"application/json"}
+    assert headers_of(start) == {
+        b"content-length": b"2",
+        b"content-type": b"application/json",
+        b"x-model-version": b"a-model:1",
+    }
     assert body == {"type": "http.response.body", "body": b"{}"}
     assert recorder.answered == [(b"{}", "application/json")]
     assert recorder.passed == []

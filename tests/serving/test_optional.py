@@ -16,7 +16,8 @@ from weather.contract.faults import accepted
 from weather.contract.variables import EXAMPLE, FEATURES
 from weather.http.problems import Problem
 from weather.serving import bulk, single
-from weather.serving.bulk import CHUNK, CSV, JSON
+from weather.serving.bulk import CSV, JSON
+from weather.serving.bulk_rows import CHUNK
 
 FIELD = "visibility_km"
 OPTIONAL = frozenset([FIELD])

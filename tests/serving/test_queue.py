@@ -22,11 +22,11 @@ class Doubler:
         self.batches: list[list[int]] = []
         self.waits: list[float] = []
         self.sizes: list[float] = []
-        self.queue = BatchingQueue(
+        self.queue: BatchingQueue[int, str, int] = BatchingQueue(
             self.double, max_batch_size, max_latency, self.waits.append, self.sizes.append
         )
 
-    async def double(self, rows: Sequence[int]) -> list[int]:
+    async def double(self, rows: Sequence[int], _: str) -> list[int]:
         self.batches.append(list(rows))
         await self.go.wait()
         if min(rows) < 0:
@@ -34,7 +34,7 @@ class Doubler:
         return [2 * row for row in rows]
 
     def submit(self, *rows: int) -> list[asyncio.Task[int]]:
-        return [asyncio.create_task(self.queue.submit(row)) for row in rows]
+        return [asyncio.create_task(self.queue.submit(row, "model")) for row in rows]
 
     async def submitted(self, *rows: int) -> list[asyncio.Task[int]]:
         """The rows' tasks, once the first batch is being computed."""
@@ -94,20 +94,37 @@ def test_an_exception_reaches_the_batch_and_the_queue_goes_on() -> None:
         doubler.go.set()
         results = await asyncio.gather(*doubler.submit(-1, 2), return_exceptions=True)
         assert [str(result) for result in results] == ["a negative number"] * 2
-        assert await doubler.queue.submit(4) == 8
+        assert await doubler.queue.submit(4, "model") == 8
 
     asyncio.run(run())
 
 
 def test_a_wrong_number_of_results_is_an_error_for_all() -> None:
     async def run() -> None:
-        async def drop_one(rows: Sequence[int]) -> Sequence[int]:
+        async def drop_one(rows: Sequence[int], _: str) -> Sequence[int]:
             return rows[1:]
 
-        queue = BatchingQueue(drop_one, 8, 1000)
-        tasks = [asyncio.create_task(queue.submit(row)) for row in (1, 2)]
+        queue: BatchingQueue[int, str, int] = BatchingQueue(drop_one, 8, 1000)
+        tasks = [asyncio.create_task(queue.submit(row, "model")) for row in (1, 2)]
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(isinstance(result, ValueError) for result in results)
+
+    asyncio.run(run())
+
+
+def test_the_rows_of_a_batch_are_for_the_model_that_they_were_submitted_with() -> None:
+    async def run() -> None:
+        batches: list[tuple[str, list[int]]] = []
+
+        async def compute(rows: Sequence[int], model: str) -> list[str]:
+            batches.append((model, list(rows)))
+            return [f"{model} {row}" for row in rows]
+
+        queue: BatchingQueue[int, str, str] = BatchingQueue(compute, 3, 1000)
+        models = ["old"] * 4 + ["new"] * 2 + ["old"]
+        tasks = [asyncio.create_task(queue.submit(row, model)) for row, model in enumerate(models)]
+        assert await asyncio.gather(*tasks) == [f"{model} {row}" for row, model in enumerate(models)]
+        assert batches == [("old", [0, 1, 2]), ("old", [3]), ("new", [4, 5]), ("old", [6])]
 
     asyncio.run(run())
 
@@ -162,18 +179,19 @@ def test_every_caller_gets_its_own_result_an_exception_of_its_batch_or_its_cance
     async def run() -> None:
         batches: list[list[int]] = []
 
-        async def double(rows: Sequence[int]) -> list[int]:
+        async def double(rows: Sequence[int], parity: int) -> list[int]:
             batches.append(list(rows))
+            assert {row % 2 for row in rows} == {parity}
             for _ in range(len(rows) % 3):
                 await asyncio.sleep(0)
             if min(rows) < 0:
                 raise RuntimeError("a negative number")
             return [2 * row for row in rows]
 
-        queue = BatchingQueue(double, max_batch_size, 1000)
+        queue: BatchingQueue[int, int, int] = BatchingQueue(double, max_batch_size, 1000)
         tasks = []
         for row, cancel, pause in steps:
-            tasks.append(asyncio.create_task(queue.submit(row)))
+            tasks.append(asyncio.create_task(queue.submit(row, row % 2)))
             if cancel:
                 tasks[len(tasks) // 2].cancel()
             for _ in range(pause):

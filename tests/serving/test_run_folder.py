@@ -26,7 +26,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return temporary
 
 
-def test_workers_load_the_models_that_the_supervisor_has_written(tmp_path: Path) -> None:
+def test_workers_load_the_models_that_are_kept(tmp_path: Path) -> None:
     assert run_folder.current() is None
     assert run_folder.tag("weather-scaler") == "weather-scaler:latest"
     folder = run_folder.create(tmp_path, MODELS)
@@ -34,9 +34,21 @@ def test_workers_load_the_models_that_the_supervisor_has_written(tmp_path: Path)
     assert run_folder.current() == folder
     assert folder.supervisor == os.getpid()
     assert run_folder.tag("weather-scaler") == "weather-scaler:1"
-    folder.write({**MODELS, "weather-scaler": "weather-scaler:3"})
+    folder.keep({**MODELS, "weather-scaler": "weather-scaler:3"})
     assert run_folder.tag("weather-scaler") == "weather-scaler:3"
     assert run_folder.tag("weather-classifier") == "weather-classifier:2"
+
+
+def test_a_request_for_another_classifier_is_read_as_it_was_written(tmp_path: Path) -> None:
+    folder = run_folder.create(tmp_path, MODELS)
+    assert folder.requested() == (0, "")
+    folder.request("weather-classifier:3")
+    at, tag = folder.requested()
+    assert tag == "weather-classifier:3"
+    assert at > 0
+    assert run_folder.tag("weather-classifier") == "weather-classifier:2", (
+        "that it has passed is not known yet"
+    )
 
 
 def test_folders_of_dead_services_are_removed_and_no_others(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from loadtest.harness import worker
 from loadtest.serving import Service, running
@@ -51,6 +52,7 @@ def stopped(process: psutil.Process) -> Iterator[None]:
         process.send_signal(signal.SIGCONT)
 
 
+@pytest.mark.slow("starts workers anew")
 def test_not_ready_while_one_of_two_workers_is_missing(
     bentoml_home: Path,
 ) -> None:
@@ -67,6 +69,7 @@ def test_not_ready_while_one_of_two_workers_is_missing(
         assert httpx.post(f"{service.url}/predict", json=EXAMPLE).status_code == 200
 
 
+@pytest.mark.slow("starts workers anew")
 def test_a_killed_worker_is_replaced_and_waiting_clients_are_answered(bentoml_home: Path) -> None:
     with running(bentoml_home) as service:
         os.kill(worker(service).pid, signal.SIGKILL)
@@ -75,6 +78,7 @@ def test_a_killed_worker_is_replaced_and_waiting_clients_are_answered(bentoml_ho
         assert ready(service) == 200
 
 
+@pytest.mark.slow("starts workers anew")
 def test_in_a_container_the_service_exits_with_an_error_when_its_only_worker_dies(
     bentoml_home: Path,
 ) -> None:
@@ -84,6 +88,7 @@ def test_in_a_container_the_service_exits_with_an_error_when_its_only_worker_die
         assert ready(service) == 0
 
 
+@pytest.mark.slow("starts workers anew")
 def test_in_a_container_the_service_is_not_ready_when_one_of_two_workers_dies(bentoml_home: Path) -> None:
     with running(bentoml_home, env={**TWO_WORKERS, **IN_A_CONTAINER}) as service:
         until(lambda: both_ready(service))

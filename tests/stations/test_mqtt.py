@@ -225,6 +225,7 @@ def count(database: str) -> int:
     return found
 
 
+@pytest.mark.slow("restarts the service several times")
 @needs_broker
 def test_killed_while_messages_come_it_has_them_all_in_the_end(
     url: str, tmp_path: Path, mapping: Path, port: int

@@ -15,7 +15,7 @@ from tests.conftest import EXAMPLE
 from tests.fixtures.contract import NUMERIC
 from weather.contract.variables import FEATURES
 from weather.reports.logs import MIN_ROWS, read_log
-from weather.telemetry.forecast_log import FIELDS
+from weather.telemetry.forecast_log import SCHEMA
 
 
 def lines(folder: Path) -> list[dict[str, object]]:
@@ -35,7 +35,7 @@ def test_the_log_has_the_fields_of_the_schema_only(bentoml_home: Path, tmp_path:
     for line, record, forecast in zip(
         found, [EXAMPLE, *OBSERVATIONS], [answer, *bulk["forecasts"]], strict=True
     ):
-        assert line.keys() == set(FIELDS)
+        assert line.keys() == {*(name for name, _, _ in SCHEMA), "timestamp"}
         assert {name: line[name] for name in FEATURES} == record
         assert {name: line[name] for name in forecast} == forecast
         assert str(line["model"]).startswith("weather-classifier:")

@@ -13,12 +13,12 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client import mmap_dict
+from prometheus_client import mmap_dict, values
 
 from tests.conftest import EXAMPLE
 from tests.serving.test_supervision import started
 from tests.waiting import until
-from weather.telemetry.metric_files import CountFile
+from weather.telemetry.metric_files import CountFile, install
 
 MmapedDict: Any = mmap_dict.MmapedDict
 SERIES = [f'["requests", "requests_total", {{"path": "{"x" * n}"}}, "°C"]' for n in range(12)]
@@ -51,6 +51,25 @@ def test_a_file_is_what_prometheus_client_writes(tmp_path: Path) -> None:
     written = (tmp_path / "ours.db").read_bytes()
     assert written == (tmp_path / "theirs.db").read_bytes()[: len(written)]
     assert len(read(tmp_path / "ours.db")) == len(SERIES)
+
+
+def test_the_gauges_of_a_killed_worker_go_when_the_next_one_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    kept = [f"gauge_livemax_{os.getppid()}.db", f"counter_{ended.pid}.db"]
+    gone = [
+        f"gauge_{mode}_{pid}.db"
+        for mode in ("livemax", "livemin")
+        for pid in (ended.pid, f"{ended.pid}-17", os.getpid())
+    ]
+    for name in [*kept, *gone]:
+        (tmp_path / name).touch()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setattr(values, "ValueClass", values.ValueClass)
+    install()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 
 
 def test_what_finds_no_room_is_said_once_and_written_when_there_is_some(

@@ -118,6 +118,7 @@ def test_observe_many_equals_single_observations(values: list[float]) -> None:
     assert ours == pytest.approx(theirs, nan_ok=True)
 
 
+@pytest.mark.slow("starts two workers")
 def test_the_counts_of_two_workers_are_added(bentoml_home: Path) -> None:
     two = {"BENTOML_CONFIG_OPTIONS": "services.rain_forecast.workers=2"}
     with served(bentoml_home, env=two) as url, ThreadPoolExecutor(16) as pool:

@@ -73,19 +73,24 @@ def test_log_lines_of_a_request_have_its_id(bentoml_home: Path, tmp_path: Path, 
     output = tmp_path / "log"
     environment = {**ACCESS, "WEATHER_LOG_FORMAT": log_format}
     with output.open("wb") as log, served(bentoml_home, env=environment, log=log) as url:
-        httpx.post(f"{url}/predict", json=EXAMPLE, headers={"X-Request-ID": "first-one"})
+        first = httpx.post(f"{url}/predict", json=EXAMPLE, headers={"X-Request-ID": "first-one"})
         httpx.post(f"{url}/predict", json=EXAMPLE, headers={"X-Request-ID": "second-one"})
+        httpx.post(f"{url}/predict", json={}, headers={"X-Request-ID": "refused"})
+        model = httpx.get(f"{url}/model").json()["tags"]["classifier"]
+    assert first.headers["X-Model-Version"] == model
     lines = output.read_text().splitlines()
     access = [line for line in lines if "/predict" in line]
-    assert len(access) == 2
+    assert len(access) == 3
     if log_format == "text":
         assert "(request=first-one)" in access[0]
         assert "(request=second-one)" in access[1]
         return
-    found = [json.loads(line) for line in access]
+    *found, refused = [json.loads(line) for line in access]
     assert [line["request_id"] for line in found] == ["first-one", "second-one"]
+    assert "model_version" not in refused
     for line in found:
-        assert line.keys() == {"time", "level", "logger", "message", "request_id"}
+        assert line.keys() == {"time", "level", "logger", "message", "request_id", "model_version"}
+        assert line["model_version"] == model
         assert (line["level"], line["logger"]) == ("INFO", "bentoml.access")
 
 

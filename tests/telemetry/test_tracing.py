@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 from loadtest.serving import served
 from tests.conftest import EXAMPLE
 from tests.waiting import until
+from weather.telemetry import model_version
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -58,11 +59,14 @@ def test_the_collector_receives_the_span_as_part_of_the_clients_trace(bentoml_ho
         environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "OTEL_BSP_SCHEDULE_DELAY": "100"}
         with served(bentoml_home, env=environment) as url:
             headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
-            assert httpx.post(f"{url}/predict", json=EXAMPLE, headers=headers).status_code == 200
+            answer = httpx.post(f"{url}/predict", json=EXAMPLE, headers=headers)
+            assert answer.status_code == 200
             mine = until(lambda: spans(received))
     (root,) = [span for span in mine if span.parent_span_id.hex() == PARENT]
     assert "/predict" in root.name
     assert root.kind == Span.SPAN_KIND_SERVER
+    model = {found.value.string_value for found in root.attributes if found.key == model_version.ATTRIBUTE}
+    assert model == {answer.headers["X-Model-Version"]}
     services = {
         attribute.value.string_value
         for found in received

@@ -17,7 +17,12 @@ class InFlight:
     """Slots for requests in flight, at most ``limits[path]`` of a path at once."""
 
     def __init__(self, limits: Mapping[str, int]) -> None:
+        self.limits = dict(limits)
         self.free = dict(limits)
+
+    def idle(self) -> bool:
+        """Whether no request is in flight."""
+        return self.free == self.limits
 
     def check(self, path: str) -> None:
         """Refuse while no slot of the path is free.

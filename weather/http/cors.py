@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from weather.http.problems import Problem
 
-EXPOSED = ("Retry-After", "X-Request-ID", "Inference-Header-Content-Length")
+EXPOSED = ("Retry-After", "X-Request-ID", "X-Model-Version", "Inference-Header-Content-Length")
 """Response headers that a page's script may read, besides those that it always may."""
 
 

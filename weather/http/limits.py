@@ -30,7 +30,7 @@ class Endpoint:
 ENDPOINTS: dict[str, Endpoint] = {
     # The documented body has about 180 bytes.
     SINGLE: Endpoint(("application/json",), 16 * 1024),
-    # 10,000 rows are 1.8 MB and take a tenth of a second, and 30 MB of memory while they are parsed.
+    # 10,000 rows are 1.8 MB and take some 30 ms; a body with a fault takes 30 MB of memory.
     BULK: Endpoint(("application/json", "text/csv"), 4 * 1024 * 1024),
     # tritonclient sends JSON without a type, and from asyncio as application/octet-stream.
     INFER: Endpoint(("application/json", "application/octet-stream", ""), 4 * 1024 * 1024),

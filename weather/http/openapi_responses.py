@@ -49,6 +49,15 @@ HEADERS: dict[int, dict[str, Any]] = {
 }
 """Headers of error responses."""
 
+MODEL_VERSION: dict[str, Any] = {
+    "X-Model-Version": {
+        "required": True,
+        "description": "tag of the classifier that made the forecast, as `/model` has it",
+        "schema": {"type": "string"},
+    }
+}
+"""Header of a forecast."""
+
 STATUSES = (400, 413, 415, 429, 500, 503, 504)
 """Statuses of a POST besides 200 (and 401)."""
 
@@ -61,7 +70,7 @@ def post_responses(limits: Endpoint, content: dict[str, Any]) -> dict[str, Any]:
         415: f"the body is not {' or '.join(filter(None, limits.media_types))}",
     }
     return {
-        "200": {"description": "the forecast", "content": content},
+        "200": {"description": "the forecast", "content": content, "headers": MODEL_VERSION},
         **{str(status): problem(status, sentences.get(status, "")) for status in STATUSES},
     }
 

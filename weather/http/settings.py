@@ -15,8 +15,13 @@ from pydantic import AnyHttpUrl, BeforeValidator, Field, IPvAnyAddress, Validati
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from weather.contract.names import CLASSIFIER
+
 ORIGIN = r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?)$"
 """An origin as browsers send it: no path, no slash at the end."""
+
+
+CHALLENGER = rf"^{CLASSIFIER}:[A-Za-z0-9._-]+$"
 
 
 def words(value: object) -> object:
@@ -61,6 +66,18 @@ class Settings(BaseSettings):
     grpc_host: Annotated[IPvAnyAddress, Field(validation_alias="WEATHER_GRPC_HOST")] = LOOPBACK
     """Address on which gRPC listens."""
 
+    follow_latest: Annotated[float, Field(ge=0, le=3600, validation_alias="WEATHER_FOLLOW_LATEST")] = 0
+    """Interval at which the service looks for another latest model in the store and serves it without a
+    restart ([operations.md](operations.md#another-model-without-a-restart)). With 0 it does so on SIGHUP
+    only."""
+
+    challenger: Annotated[str | None, Field(pattern=CHALLENGER, validation_alias="WEATHER_CHALLENGER")] = None
+    """Another classifier in the store, which computes what is asked a second time, after the answer
+    ([drift.md](drift.md#a-challenger))."""
+
+    challenger_share: Annotated[float, Field(ge=0, le=1, validation_alias="WEATHER_CHALLENGER_SHARE")] = 1
+    """Share of the batches that the challenger computes."""
+
     log_format: Annotated[Literal["text", "json"], Field(validation_alias="WEATHER_LOG_FORMAT")] = "text"
     """BentoML's text lines, or one JSON object per line ([logging.md](logging.md))."""
 
@@ -103,12 +120,14 @@ def accepted(field: FieldInfo) -> str:
         return "an http or https URL"
     if field.validation_alias == "WEATHER_CORS_ORIGINS":
         return "origins like https://example.org, or *"
+    if field.validation_alias == "WEATHER_CHALLENGER":
+        return f"{CLASSIFIER}:VERSION"
     if field.validation_alias == "WEATHER_GRPC_HOST":
         return "an IP address"
     if Path in choices:
         return "the path of a file"
     bounds: dict[str, Any] = {type(bound).__name__: bound for bound in field.metadata}
-    unit = "seconds" if str(field.validation_alias).endswith("_SECONDS") else "a number"
+    unit = "seconds" if str(field.validation_alias).endswith(("_SECONDS", "_LATEST")) else "a number"
     return f"{unit} from {bounds['Ge'].ge:g} to {bounds['Le'].le:g}"
 
 

@@ -28,7 +28,7 @@ from weather.importing.roles import Roles, roles
 from weather.importing.scaler import Scaler
 from weather.importing.scaling import Verdict, who_scales
 from weather.importing.svm import approximate
-from weather.importing.trees import with_float32_trees
+from weather.importing.trees import scaled_in_float32, with_float32_trees
 from weather.importing.understanding import Understanding
 from weather.importing.variants import EXACT, chosen
 
@@ -90,9 +90,17 @@ def compile_pair(artifacts: Artifacts) -> Compiled:
     if trees is not None:
         source = replace(original, model=trees)
         remarks.append("its trees compare float32 values, as their thresholds are, and not float64")
-    elif verdict.takes == "raw" and artifacts.scaler is not None:
-        source, remark = _lifted(original, artifacts.scaler, outputs, rows)
-        remarks += [remark] if remark else []
+    elif verdict.takes == "raw":
+        if artifacts.scaler is not None:
+            source = _lifted(original, artifacts.scaler, outputs, rows)
+        if source is not original:
+            remarks.append("its own scaling is done in float64, as the scaler does it, not in float32")
+        elif scaled_in_float32(original.model, original.inputs):
+            remarks.append(
+                "its trees compare values that it computes in float32, and its library in float64: a row "
+                "on a threshold may take another branch. Give its StandardScaler, if it has one, with "
+                "--scaler, or prove the answers with --check"
+            )
     expected = Answers(*outputs.answers(source.run(rows)))
     joint = Joint(scaler if verdict.takes == "scaled" else None, order, source.inputs, outputs)
     golden = artifacts.manifest is not None and bool(artifacts.manifest.golden)
@@ -142,13 +150,11 @@ def _verdict(
     return verdict
 
 
-def _lifted(
-    original: Original, scaler: Scaler, outputs: Outputs, rows: NDArray[np.float64]
-) -> tuple[Original, str]:
-    """The graph with its own scaling in float64, where that is the scaler's."""
+def _lifted(original: Original, scaler: Scaler, outputs: Outputs, rows: NDArray[np.float64]) -> Original:
+    """The graph with its own scaling in float64, where that is the scaler's; else the graph as it is."""
     result = lifted(original.model, original.inputs, scaler)
     if result is None:
-        return original, ""
+        return original
     candidate = replace(original, model=result[0], inputs=result[1])
     between = rows[:UNIFORM]  # values that were not rounded lie on no threshold
     before = Answers(*outputs.answers(original.run(between)))
@@ -157,5 +163,5 @@ def _lifted(
     if before.score is not None and after.score is not None:
         same &= np.abs(before.score - after.score) < EXACT
     if same.mean() < LIFTED:
-        return original, ""
-    return candidate, "its own scaling is done in float64, as the scaler does it, not in float32"
+        return original
+    return candidate

@@ -24,13 +24,20 @@ DRY_WORDS = (
     "sun",
 )
 
+RAIN = frozenset({"rain", "raining", "rainy"})
+NOT = frozenset({"no", "not", "non", "none", "never", "without", "wont"})
+"""Words within a label: ``rain_tomorrow``, ``no_rain_tomorrow``."""
+
+TRUTH = {"false": 0.0, "true": 1.0}
+"""Truth values, which converters write as numbers."""
+
 NUMBERS = ({0.0, 1.0}, {-1.0, 1.0}, {1.0, 2.0})
 """Pairs of numbers of which the greater is rain."""
 
 
 def bare(label: object) -> str:
     """A label as it is compared: without capitals, blanks and signs."""
-    return re.sub(r"[^a-z0-9]", "", str(label).lower())
+    return re.sub(r"[\W_]", "", str(label).lower())
 
 
 WORDS = {bare(word): True for word in (POSITIVE, *RAIN_WORDS)} | {
@@ -50,17 +57,27 @@ def rain_class(classes: Sequence[object], wanted: str | None) -> tuple[object, b
         listed = ", ".join(repr(label) for label in classes[:10])
         raise BadArtifact(f"the model has {len(classes)} classes ({listed}); rain and no rain are two")
     if wanted is not None:
-        chosen = [label for label in classes if _same(label, wanted)]
+        chosen = [label for label in classes if str(label) == wanted]
+        chosen = chosen or [label for label in classes if _same(label, wanted)]
         if len(chosen) != 1:
             raise BadArtifact(f"--rain-label {wanted} is none of the model's classes, {named}")
         return chosen[0], True
-    meanings = [WORDS.get(bare(label)) for label in classes]
+    meanings = [_meaning(label) for label in classes]
     if sorted(map(str, meanings)) == ["False", "True"]:
         return classes[meanings.index(True)], True
     numbers = [_number(label) for label in classes]
     if None not in numbers and set(numbers) in NUMBERS:
         return max(zip(numbers, classes, strict=True), key=lambda pair: pair[0] or 0)[1], False
     raise BadArtifact(f"the model's classes are {named}: say which of them is rain with --rain-label")
+
+
+def _meaning(label: object) -> bool | None:
+    """Whether a label says rain, None if it says neither that nor the contrary."""
+    known = WORDS.get(bare(label))
+    words = set(re.split(r"[\W_]+", re.sub("n['’]t", "nt", str(label).lower())))
+    if known is None and words & RAIN:
+        return not words & NOT
+    return known
 
 
 def rain_in(labels: Sequence[str], classes: Sequence[object], rain: object, where: str) -> list[bool]:
@@ -73,8 +90,8 @@ def rain_in(labels: Sequence[str], classes: Sequence[object], rain: object, wher
     distinct = set(labels)
     if all(any(_same(known, label) for known in classes) for label in distinct):
         meaning = {label: _same(rain, label) for label in distinct}
-    elif all(bare(label) in WORDS for label in distinct):
-        meaning = {label: WORDS[bare(label)] for label in distinct}
+    elif all(_meaning(label) is not None for label in distinct):
+        meaning = {label: _meaning(label) is True for label in distinct}
     elif all(_number(label) in (0, 1) for label in distinct):
         meaning = {label: _number(label) == 1 for label in distinct}
     else:
@@ -85,10 +102,10 @@ def rain_in(labels: Sequence[str], classes: Sequence[object], rain: object, wher
 
 
 def _same(label: object, wanted: str) -> bool:
-    number = _number(wanted)
+    number = TRUTH.get(wanted.lower(), _number(wanted))
     if number is not None and _number(label) is not None:
         return _number(label) == number
-    return str(label) == wanted or bare(label) == bare(wanted)
+    return str(label) == wanted or bare(label) == bare(wanted) != ""
 
 
 def _number(label: object) -> float | None:

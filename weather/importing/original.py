@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper
 from weather.importing.errors import BadArtifact
 from weather.importing.inputs import Inputs, understood
 from weather.importing.onnx_file import parsed
+from weather.importing.trees import as_defined
 from weather.model.classifier import session
 
 OPSET = 17
@@ -68,6 +69,7 @@ def read_original(content: bytes, probe: NDArray[np.float64]) -> Original:
     model = parsed(content)
     inputs = understood(model)
     _check(model)
+    model = as_defined(model)
     zipped = _without_zipmaps(model)
     remarks = inputs.remarks
     if inputs.batch is not None:

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from weather.contract.manifest import Manifest
-from weather.contract.variables import BINARY, EXAMPLE, FEATURES, LIMITS
+from weather.contract.variables import BINARY, FEATURES
+from weather.importing import typical
 from weather.importing.scaler import Scaler
-
-LIMIT = np.array([LIMITS[name] for name in FEATURES])
-"""float64[7, 2]: the accepted range of each field."""
+from weather.importing.typical import LIMIT
 
 UNIFORM = 512
 GRIDDED = 512
@@ -23,22 +22,20 @@ THRESHOLDS = 64
 
 
 def typical_scaler() -> Scaler:
-    """Means and scales of weather where nothing is known of the training data: around the contract's
-    example, a twelfth of the accepted range wide.
-    """
-    mean = np.array([0.3 if name in BINARY else EXAMPLE[name] for name in FEATURES], np.float64)
-    return Scaler(mean, (LIMIT[:, 1] - LIMIT[:, 0]) / 12)
+    """Where nothing is known of the training data."""
+    return Scaler(typical.MEAN, typical.SCALE)
 
 
 def observations(scaler: Scaler, rows: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """float64[rows, 7] like the training data: each field by its mean and standard deviation, rounded to
     a hundredth of that or so, as instruments do, so that values repeat and lie on trees' thresholds.
     """
-    values = rng.normal(scaler.mean, scaler.scale, size=(rows, len(FEATURES)))
-    decimals = (2 - np.floor(np.log10(scaler.scale))).astype(int)  # the scale is bounded, see scaler.py
+    mean, scale = scaler.data
+    values = rng.normal(mean, scale, size=(rows, len(FEATURES)))
+    decimals = (2 - np.floor(np.log10(scale))).astype(int)  # the scale is bounded, see scaler.py
     for index, name in enumerate(FEATURES):
         if name in BINARY:
-            values[:, index] = rng.random(rows) < scaler.mean[index]
+            values[:, index] = rng.random(rows) < mean[index]
         else:
             values[:, index] = values[:, index].round(decimals[index] - rng.integers(0, 2))
     return values.clip(*LIMIT.T)
@@ -47,12 +44,13 @@ def observations(scaler: Scaler, rows: int, rng: np.random.Generator) -> NDArray
 def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto) -> NDArray[np.float64]:
     """float64[n, 7]: rows of the self-check, in the contract's order and units.
 
-    From the training range (the manifest's, else the scaler's mean +- 4 standard deviations): uniform
+    From the training range (the manifest's, else the mean +- 4 standard deviations): uniform
     ones and ones as instruments give them; rows on the thresholds of the graph's trees; the means; the
     edges and corners of the contract; rows without each value that may be missing.
     """
     rng = np.random.default_rng(7)
-    low, high = scaler.mean - 4 * scaler.scale, scaler.mean + 4 * scaler.scale
+    mean, scale = scaler.data
+    low, high = mean - 4 * scale, mean + 4 * scale
     for feature in manifest.features if manifest else ():
         index = FEATURES.index(feature.name)
         low[index], high[index] = feature.minimum, feature.maximum
@@ -61,7 +59,7 @@ def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto
     for index, name in enumerate(FEATURES):
         if name in BINARY:
             inside[:, index] = inside[:, index].round()
-    middle = scaler.mean.clip(*LIMIT.T)
+    middle = mean.clip(*LIMIT.T)
     edges = np.repeat(middle[None], 2 * len(FEATURES), axis=0)
     edges[np.arange(len(edges)), np.arange(len(edges)) // 2] = LIMIT.ravel()
     gridded = observations(scaler, GRIDDED, rng).clip(low, high)

@@ -67,6 +67,13 @@ def is_probability(columns: NDArray[np.float64]) -> bool:
     return columns.shape[1] == 1 or bool(np.allclose(columns.sum(axis=1), 1, rtol=0, atol=NEAR))
 
 
+def _belong_together(columns: NDArray[np.float64]) -> bool:
+    """Whether float64[n, 2] are the scores of two classes: probabilities, or a decision value and its
+    negative, as a support-vector machine has.
+    """
+    return is_probability(columns) or bool(np.allclose(columns[:, 0], -columns[:, 1], rtol=NEAR, atol=NEAR))
+
+
 def _label(arrays: Arrays, floats: Arrays) -> str | None:
     labels = [name for name, array in arrays.items() if array.ndim == 1 and name not in floats]
     if not labels:  # a label may be a float: 0.0 and 1.0
@@ -85,7 +92,7 @@ def _score(floats: Arrays, arrays: Arrays) -> tuple[str, ...]:
     matrices = [(name,) for name, array in floats.items() if array.ndim == 2 and array.shape[1] == 2]
     vectors = [(name,) for name, array in floats.items() if array.ndim == 1]
     pair = tuple(name for (name,) in vectors)
-    if not matrices and len(vectors) == 2 and is_probability(columns_of(pair, arrays)):
+    if not matrices and len(vectors) == 2 and _belong_together(columns_of(pair, arrays)):
         return pair
     candidates = matrices or vectors
     probabilities = [names for names in candidates if is_probability(columns_of(names, arrays))]

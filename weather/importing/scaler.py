@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.contract.variables import FEATURES
+from weather.importing import typical
 from weather.importing.errors import BadArtifact
 from weather.importing.fields import order_of
 from weather.importing.files import decompressed, read_bytes
@@ -52,13 +53,22 @@ class Scaler:
     """``(x - mean) / scale``; both float64[7] in the contract's order, finite, the scale above zero.
 
     ``order`` names the columns in the order in which the scaler was fitted, which is the order that
-    its classifier expects. ``remarks`` are for the user.
+    its classifier expects. ``remarks`` are for the user. ``data_mean`` and ``data_scale`` are those of the
+    training data where the scaler does not apply them (``with_mean=False``, ``with_std=False``).
     """
 
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
     order: tuple[str, ...] = FEATURES
     remarks: tuple[str, ...] = ()
+    data_mean: NDArray[np.float64] | None = None
+    data_scale: NDArray[np.float64] | None = None
+
+    @property
+    def data(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of the training data."""
+        mean = self.mean if self.data_mean is None else self.data_mean
+        return mean, self.scale if self.data_scale is None else self.data_scale
 
     def transform(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """float64[n, 7] standardised rows, still in the contract's order."""
@@ -69,6 +79,9 @@ class Scaler:
         state = {"features": FEATURES, "mean": self.mean.tolist(), "scale": self.scale.tolist()}
         if self.order != FEATURES:
             state["order"] = self.order
+        for name, vector in (("data_mean", self.data_mean), ("data_scale", self.data_scale)):
+            if vector is not None:
+                state[name] = vector.tolist()
         return json.dumps(state, indent=1)
 
     @staticmethod
@@ -76,7 +89,8 @@ class Scaler:
         """The inverse of ``to_json``, which leaves out the remarks."""
         state = json.loads(text)
         order = tuple(state.get("order", FEATURES))
-        return Scaler(np.array(state["mean"]), np.array(state["scale"]), order, remarks)
+        data = [np.array(state[name]) if name in state else None for name in ("data_mean", "data_scale")]
+        return Scaler(np.array(state["mean"]), np.array(state["scale"]), order, remarks, *data)
 
 
 IDENTITY = Scaler(np.zeros(len(FEATURES)), np.ones(len(FEATURES)))
@@ -143,12 +157,16 @@ def _scaler(state: dict[str, object]) -> Scaler:
     remarks = [remark] if remark else []
     if mean is not None:
         remarks += check_means(mean, scale)
-    zeros, ones = np.zeros(len(FEATURES)), np.ones(len(FEATURES))
+    centred = mean is not None and state.get("with_mean", True)
+    divided = scale is not None and state.get("with_std", True)
+    data_mean, data_scale = typical.MEAN if mean is None else mean, typical.SCALE if scale is None else scale
     return Scaler(
-        mean if mean is not None and state.get("with_mean", True) else zeros,
-        scale if scale is not None and state.get("with_std", True) else ones,
+        data_mean if centred else np.zeros(len(FEATURES)),
+        data_scale if divided else np.ones(len(FEATURES)),
         order,
         tuple(remarks),
+        None if centred else data_mean,
+        None if divided else data_scale,
     )
 
 

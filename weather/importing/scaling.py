@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,77 +61,93 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
         "scaled": lambda x: scaler.transform(x)[:, places],
     }
     plain: dict[Takes, Arrays] = {kind: original.run(prepare(rows)) for kind, prepare in kinds.items()}
-    label = None if roles.label is None else plain["raw"][roles.label].reshape(-1)[0]
-    probable = (
-        any(is_probability(columns_of(roles.score, a)) for a in plain.values()) if roles.score else False
-    )
-    answers = {kind: _answers(arrays, roles, label, probable) for kind, arrays in plain.items()}
-    effect = {kind: np.empty((len(FEATURES), len(answers[kind].measures))) for kind in kinds}
+    measures = {kind: _Measures.by(roles, plain, kind) for kind in kinds}
+    answers = {kind: measures[kind].of(plain[kind]) for kind in kinds}
+    effect = {kind: np.empty((len(FEATURES), len(answers[kind]))) for kind in kinds}
     for kind, prepare in kinds.items():
         for field in range(len(FEATURES)):
-            found = _answers(original.run(prepare(changed[field])), roles, label, probable)
-            effect[kind][field] = np.abs(found.measures - answers[kind].measures).mean(axis=1)
+            found = measures[kind].of(original.run(prepare(changed[field])))
+            effect[kind][field] = np.abs(found - answers[kind]).mean(axis=1)
     constants = holds_constants(original.model, scaler)
-    if np.allclose(answers["raw"].measures, answers["scaled"].measures, rtol=0, atol=1e-6):
+    if _same(plain, roles):
         reason = "raw and scaled rows get the same answers"
         return Verdict("raw" if constants else "scaled", reason, sure=False)
+    for raw, scaled in zip(effect["raw"].T, effect["scaled"].T, strict=True):
+        verdict = _by_effect({"raw": raw, "scaled": scaled}, constants)
+        if verdict is not None:
+            return verdict
+    if constants:
+        return Verdict("raw", "it has the scaler's means and scales among its constants")
+    return Verdict(None, "raw and scaled rows get different answers, and neither are like a wrong one's")
+
+
+def _by_effect(effect: Mapping[Takes, NDArray[np.float64]], constants: bool) -> Verdict | None:
+    """The verdict by the effects float64[7] that the fields have on one measure; None without a clear one."""
     dead = {kind: _dead(effect[kind], effect[other]) for kind, other in BOTH}
     for kind, other in BOTH:
-        outvoted = len(dead[other]) >= MANY * len(dead[kind])
-        if dead[other] and outvoted and not answers[other].nearer(answers[kind]):
+        if dead[other] and len(dead[other]) >= MANY * len(dead[kind]):
             if constants and kind == "scaled" and len(dead[other]) < SURE:
-                break
+                return None
             fields = (
                 "no field has an effect"
                 if len(dead[other]) == len(FEATURES)
                 else (f"{', '.join(dead[other])} {'has' if len(dead[other]) == 1 else 'have'} no effect")
             )
             return Verdict(kind, f"in {other} rows {fields}")
-    if constants:
-        return Verdict("raw", "it has the scaler's means and scales among its constants")
-    return Verdict(None, "raw and scaled rows get different answers, and neither are like a wrong one's")
+    return None
 
 
 def _dead(effect: NDArray[np.float64], other: NDArray[np.float64]) -> list[str]:
-    """Fields without ``effect`` that have one among the other rows, by any measure."""
-    gone = np.any((other > ALIVE) & (effect < DEAD * other), axis=1)
-    return [FEATURES[field] for field in np.flatnonzero(gone)]
+    """Fields without ``effect`` that have one among the other rows."""
+    return [FEATURES[field] for field in np.flatnonzero((other > ALIVE) & (effect < DEAD * other))]
 
 
 @dataclass(frozen=True)
-class _Answers:
-    """The answers to n rows: ``measures`` float64[k, n] within 0 ... 1 are the label and, where there is
-    one, the probability; ``score`` is a score that is none.
+class _Measures:
+    """What answers are compared by, each within 0 ... 1, the more telling first: the probability or, of a
+    score that is none, its rank among ``scores``, which rows of one kind gave; whether the label is
+    ``label``, one of the two.
     """
 
-    measures: NDArray[np.float64]
-    score: NDArray[np.float64] | None = None
+    roles: Roles
+    label: object
+    scores: NDArray[np.float64] | None
 
-    def nearer(self, other: _Answers) -> bool:
-        """Whether these scores vary and are much smaller: raw rows make a linear score large, and scaled
-        ones given to a graph that scales them again, too.
-        """
-        if self.score is None or other.score is None or np.ptp(self.score) < 1e-6:
-            return False
-        return bool(4 * np.median(np.abs(self.score)) < np.median(np.abs(other.score)))
+    @staticmethod
+    def by(roles: Roles, plain: Mapping[Takes, Arrays], kind: Takes) -> _Measures:
+        """Those for rows of a kind; ``plain`` are the answers to rows of either kind."""
+        label = None if roles.label is None else plain["raw"][roles.label].reshape(-1)[0]
+        if not roles.score or any(is_probability(columns_of(roles.score, a)) for a in plain.values()):
+            return _Measures(roles, label, None)
+        return _Measures(roles, label, np.sort(_scores(roles, plain[kind])))
+
+    def of(self, arrays: Arrays) -> NDArray[np.float64]:
+        """float64[k, n] of the answers to n rows."""
+        measures = []
+        if self.scores is not None:
+            measures.append(np.searchsorted(self.scores, _scores(self.roles, arrays)) / len(self.scores))
+        elif self.roles.score:
+            measures.append(_scores(self.roles, arrays).clip(0, 1))
+        if self.roles.label is not None:
+            measures.append(arrays[self.roles.label].reshape(-1) == self.label)
+        return np.array(measures, np.float64)
 
 
-def _answers(arrays: Arrays, roles: Roles, label: object, probable: bool) -> _Answers:
-    """``label`` is either of the two labels; ``probable`` says that the score is a probability."""
-    measures, score = [], None
-    if roles.score:
-        columns = np.nan_to_num(columns_of(roles.score, arrays), posinf=1e9, neginf=-1e9)
-        if probable:
-            measures.append(columns[:, -1].clip(0, 1))
-            score = columns[:, -1] - 0.5
-        else:
-            score = columns[:, -1] - (columns[:, 0] if columns.shape[1] == 2 else 0)
-    if roles.label is not None:
-        measures.append((arrays[roles.label].reshape(-1) == label).astype(np.float64))
-    else:
-        assert score is not None, "there is a label or a score"
-        measures.append((score > 0).astype(np.float64))
-    return _Answers(np.array(measures), None if len(measures) > 1 else score)
+def _same(plain: Mapping[Takes, Arrays], roles: Roles) -> bool:
+    """Whether rows of both kinds get the same answers."""
+    if roles.label is not None and (plain["raw"][roles.label] != plain["scaled"][roles.label]).any():
+        return False
+    if not roles.score:
+        return True
+    return bool((np.abs(_scores(roles, plain["raw"]) - _scores(roles, plain["scaled"])) <= 1e-6).all())
+
+
+def _scores(roles: Roles, arrays: Arrays) -> NDArray[np.float64]:
+    """float64[n]: the probability of the second class, or a score that grows with it."""
+    columns = np.nan_to_num(columns_of(roles.score, arrays), posinf=1e9, neginf=-1e9)
+    if columns.shape[1] == 1 or is_probability(columns):
+        return np.asarray(columns[:, -1])
+    return np.asarray(columns[:, 1] - columns[:, 0])
 
 
 def _with(rows: NDArray[np.float64], other: NDArray[np.float64], field: int) -> NDArray[np.float64]:

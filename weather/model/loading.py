@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import bentoml
+from bentoml.exceptions import BentoMLException
+from yaml import YAMLError
 
 from weather.contract.names import COMPILED_FILE
 from weather.contract.optional import optional_fields
 from weather.model.classifier import Classifier, golden_faults
 
+Reason = Literal["store", "files", "scaler", "golden"]
+"""Why a pair is not servable: it is not in the store, or not readable there; a file is missing or has
+changed; scaler and classifier are not of one import; the golden rows differ.
+"""
+
 
 class NotServable(RuntimeError):
-    """The models in the store must not be served; the message says why."""
+    """The models in the store must not be served; the message says why, ``reason`` in one word."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        self.reason: Reason = reason
+        super().__init__(message)
+
+
+def stored_pair(tag: str) -> tuple[bentoml.Model, bentoml.Model]:
+    """The scaler and the classifier of a classifier's tag: the scaler is the one that it was imported with.
+
+    Raises:
+        NotServable: the store lacks one of them, or can't read it.
+    """
+    try:
+        classifier = bentoml.models.get(tag)
+        return bentoml.models.get(str(classifier.info.metadata["scaler"])), classifier
+    except (BentoMLException, YAMLError, OSError, KeyError, TypeError) as error:
+        raise NotServable("store", f"{tag} can't be read from the model store: {error}") from error
 
 
 def load(scaler: bentoml.Model, classifier: bentoml.Model) -> Classifier:
@@ -29,21 +53,21 @@ def load(scaler: bentoml.Model, classifier: bentoml.Model) -> Classifier:
         try:
             content = Path(classifier.path_of(name)).read_bytes()
         except OSError as error:
-            raise NotServable(
-                f"{name} in {classifier.tag} can't be read ({error.strerror}): import the pair again"
-            ) from None
+            message = f"{name} in {classifier.tag} can't be read ({error.strerror}): import the pair again"
+            raise NotServable("files", message) from None
         if hashlib.sha256(content).hexdigest() != digest:
-            raise NotServable(
-                f"{name} in {classifier.tag} has changed since it was imported: import the pair again"
-            )
+            message = f"{name} in {classifier.tag} has changed since it was imported: import the pair again"
+            raise NotServable("files", message)
     if metadata["scaler"] != str(scaler.tag):
         raise NotServable(
+            "scaler",
             f"{classifier.tag} was imported with {metadata['scaler']}, not {scaler.tag}; "
-            "import the pair again"
+            "import the pair again",
         )
     loaded = Classifier(Path(classifier.path_of(COMPILED_FILE)).read_bytes())
     golden = metadata.get("manifest", {}).get("golden", ())
     faults = golden_faults(loaded, golden, optional_fields(metadata))
     if faults:
-        raise NotServable("the model's forecasts differ from those at training: " + "; ".join(faults))
+        message = "the model's forecasts differ from those at training: " + "; ".join(faults)
+        raise NotServable("golden", message)
     return loaded

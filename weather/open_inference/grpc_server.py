@@ -95,7 +95,7 @@ class GrpcServer:
 
     def __init__(
         self,
-        model: InferenceModel,
+        model: Callable[[], InferenceModel],
         address: str,
         count: Callable[[str, int, float], None],
         seconds: float,
@@ -109,7 +109,7 @@ class GrpcServer:
         self.keys = keys
         self.tls = tls
         self.service = GrpcService(model)
-        self.health = Health(model.ready)
+        self.health = Health(lambda: model().ready())
         self.receiving = 0
         self.server = grpc.aio.server(
             options=[

@@ -5,7 +5,7 @@ They raise ``Problem``; ``grpc_server`` makes gRPC's status of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,9 @@ CONTENTS = {
 
 
 class GrpcService:
-    """A method for each of ``grpc_messages.METHODS``, by its name."""
+    """A method for each of ``grpc_messages.METHODS``, by its name; ``model`` is called for each request."""
 
-    def __init__(self, model: InferenceModel) -> None:
+    def __init__(self, model: Callable[[], InferenceModel]) -> None:
         self.model = model
 
     async def ServerLive(self, _: Any) -> Any:  # noqa: N802
@@ -44,34 +44,37 @@ class GrpcService:
 
     async def ServerReady(self, _: Any) -> Any:  # noqa: N802
         """Whether forecasts can be had."""
-        return CLASSES["ServerReadyResponse"](ready=await self.model.ready())
+        return CLASSES["ServerReadyResponse"](ready=await self.model().ready())
 
     async def ModelReady(self, request: Any) -> Any:  # noqa: N802
         """Whether forecasts of the model can be had."""
-        self.model.check(request.name, request.version)
-        return CLASSES["ModelReadyResponse"](ready=await self.model.ready())
+        model = self.model()
+        model.check(request.name, request.version)
+        return CLASSES["ModelReadyResponse"](ready=await model.ready())
 
     async def ServerMetadata(self, _: Any) -> Any:  # noqa: N802
         """What the server is; the binary extension is REST's."""
-        known = metadata.server(self.model.name, VERSION)
+        known = metadata.server(self.model().name, VERSION)
         return CLASSES["ServerMetadataResponse"](**{**known, "extensions": []})
 
     async def ModelMetadata(self, request: Any) -> Any:  # noqa: N802
         """What the model is."""
-        self.model.check(request.name, request.version)
-        known = metadata.model(self.model.name, self.model.version, self.model.calibrated)
+        model = self.model()
+        model.check(request.name, request.version)
+        known = metadata.model(model.name, model.version, model.calibrated)
         return CLASSES["ModelMetadataResponse"](**known)
 
     async def ModelInfer(self, request: Any) -> Any:  # noqa: N802
         """Forecasts, as raw contents if the request has its inputs so."""
-        self.model.check(request.model_name, request.model_version)
-        self.model.admit(request.ByteSize())
+        model = self.model()
+        model.check(request.model_name, request.model_version)
+        model.admit(request.ByteSize())
         for index, output in enumerate(request.outputs):
             faults = list(extension_faults(index, dict.fromkeys(output.parameters, True)))
             if faults:
                 raise bad_request(faults)
-        outputs = await self.model.infer(list(inputs(request)), [output.name for output in request.outputs])
-        return response(request, self.model, outputs)
+        outputs = await model.infer(list(inputs(request)), [output.name for output in request.outputs])
+        return response(request, model, outputs)
 
 
 def inputs(request: Any) -> Iterator[InputTensor]:

@@ -18,10 +18,16 @@ from weather.open_inference.outputs import Forecasts, OutputTensor, chosen, tens
 
 @dataclass(frozen=True)
 class InferenceModel:
-    """The model, and the ways to its forecasts that the other endpoints take too."""
+    """One model that is served, and the ways to its forecasts that the other endpoints take too.
+
+    A request keeps the one that it began with, also while another model takes its place.
+    """
 
     name: str
     version: str
+    tag: str
+    """The classifier's, as ``GET /model`` has it."""
+
     calibrated: bool
     optional: frozenset[str]
     """Fields that the model can do without."""

@@ -15,6 +15,7 @@ from weather.open_inference import metadata
 from weather.open_inference.binary import HEADER
 from weather.open_inference.model import InferenceModel
 from weather.open_inference.rest_messages import parse, response
+from weather.telemetry import model_version
 
 MODEL_PATHS = {f"{MODEL}{path}" for path in ("", "/ready", "/infer")}
 """The paths of the model as metrics have them; any version is counted there too."""
@@ -24,7 +25,7 @@ BINARY = "application/octet-stream"
 
 
 class Rest:
-    """The endpoints; ``model`` is called for each request, because it is there only after the start."""
+    """The endpoints; ``model`` is called for each request: it is there after the start, and may change."""
 
     def __init__(self, model: Callable[[], InferenceModel]) -> None:
         self.model = model
@@ -79,9 +80,10 @@ class Rest:
         inference = parse(body, request.headers.get(HEADER))
         outputs = await model.infer(inference.inputs, inference.outputs)
         content, length = response(inference, model.name, model.version, outputs)
+        headers = {model_version.HEADER.decode(): model.tag}
         if length is None:
-            return Response(content, media_type=JSON)
-        return Response(content, headers={HEADER: str(length)}, media_type=BINARY)
+            return Response(content, headers=headers, media_type=JSON)
+        return Response(content, headers={**headers, HEADER: str(length)}, media_type=BINARY)
 
     def asked(self, request: Request) -> InferenceModel:
         """The model, if the path names it.

@@ -58,13 +58,13 @@ async def welcome(request: Request) -> Response:
 
 async def model(request: Request) -> Response:
     """The served model: JSON for API clients, the model card for browsers."""
-    served: ServedModel = request.app.state.served
+    served: ServedModel = request.app.state.served()
     return await (served.page if wants_page(request) else served.facts).answer(request)
 
 
 async def picture(request: Request) -> Response:
     """A picture of the model card, named by a query parameter, so that the set of paths is fixed."""
-    served: ServedModel = request.app.state.served
+    served: ServedModel = request.app.state.served()
     asset = served.pictures.get(request.query_params.get("name", ""))
     return Problem(404).response() if asset is None else await asset.answer(request)
 
@@ -72,7 +72,7 @@ async def picture(request: Request) -> Response:
 async def openapi(request: Request) -> Response:
     """The OpenAPI document, of the contract as the served model has it."""
     state = request.app.state
-    return JSONResponse(document(keys=state.keys_required, optional=state.served.optional))
+    return JSONResponse(document(keys=state.keys_required, optional=state.served().optional))
 
 
 def wants_page(request: Request) -> bool:
@@ -96,7 +96,7 @@ PAGE_PATHS = {route.path for route in ROUTES}
 
 
 def create_app(keys_required: bool) -> Starlette:
-    """The pages as an ASGI app; ``service.py`` sets ``state.served`` once it has loaded the model."""
+    """The pages as an ASGI app; ``service.py`` sets ``state.served``, which returns a ``ServedModel``."""
     app = Starlette(routes=ROUTES)
     app.state.keys_required = keys_required
     return app

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from _bentoml_impl.server.app import ContextMiddleware, ServiceAppFactory
@@ -19,6 +19,7 @@ from _bentoml_sdk import Service
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.context import server_context
 from bentoml._internal.resource import system_resources
+from bentoml._internal.server.http.access import AccessLogMiddleware
 from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
 from bentoml._internal.server.http.traffic import MaxConcurrencyMiddleware, TimeoutMiddleware
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
@@ -30,7 +31,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from weather.contract.optional import optional_fields
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.admission import Admission, InFlight
 from weather.http.cors import Cors
@@ -44,15 +44,20 @@ from weather.open_inference.model import InferenceModel
 from weather.open_inference.rest import MODEL_PATHS, Rest
 from weather.pages.routes import PAGE_PATHS
 from weather.serving import bulk, serve_command, single, supervision
+from weather.serving.challenger import Challenger
+from weather.serving.configuration import tracing
 from weather.serving.direct import DirectEndpoints
 from weather.serving.grpc import start_grpc
 from weather.serving.inference import inference_model
 from weather.serving.queue import BatchingQueue
+from weather.serving.served import Served
+from weather.serving.swapping import Swapping
 from weather.serving.traffic import TrafficMetrics
 from weather.serving.workers import worker_missing
 from weather.telemetry import metric_files
 from weather.telemetry.buffer import BufferedHistogram
 from weather.telemetry.metrics import count_refusal, families
+from weather.telemetry.model_version import NoteModelVersion, answered_by, trace_model
 from weather.telemetry.request_id import RequestId
 
 if TYPE_CHECKING:
@@ -122,9 +127,11 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         if kind is MaxConcurrencyMiddleware:
             # BentoML's gives slots to requests whose body is still arriving. Admission has its limit.
             return []
-        if kind is OpenTelemetryMiddleware and not tracing():
+        if kind is OpenTelemetryMiddleware:
             # BentoML's builds a span per request even when no exporter is configured (3.3 x).
-            return []
+            return [middleware, Middleware(NoteModelVersion, note=trace_model)] if tracing() else []
+        if kind is AccessLogMiddleware:
+            return [middleware, Middleware(NoteModelVersion, note=answered_by.set)]
         if kind is ContextMiddleware:
             admission = Middleware(Admission, in_flight=self.in_flight, on_refusal=self.count_early_refusal)
             answers = {SINGLE: self.answer_single, BULK: self.answer_bulk}
@@ -162,8 +169,8 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
             asyncio.get_running_loop().create_task(self.grpc.drain())
 
     def inference_model(self) -> InferenceModel:
-        """The model of the running service, for the Open Inference Protocol."""
-        return self.model
+        """The model that is served now, for the Open Inference Protocol."""
+        return self.inference_of(self._service_instance.served)
 
     async def check_ready(self) -> None:
         """What ``/readyz`` says, without a request.
@@ -190,55 +197,54 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         # uvicorn formats an access log line per request as long as its logger may have a reader.
         logging.getLogger("uvicorn.access").propagate = False
         await super().create_instance(app)
-        self.optional = optional_fields(self._service_instance.model.info.metadata)
         self.queue = self.batching_queue()
-        predict_batch = self.service.apis["predict_batch"].func
-        self.model = inference_model(
-            self._service_instance, self.queue.submit, predict_batch, self.in_flight, self.check_ready
-        )
+        self.predict_batch = partial(self.service.apis["predict_batch"].func, self._service_instance)
+        ways = (self.queue.submit, self.predict_batch, self.in_flight, self.check_ready)
+        self.inference_of = lru_cache(1)(partial(inference_model, *ways))
+        self.swapping = Swapping(self._service_instance)
+        if isinstance(self._service_instance.recorder, Challenger):
+            self._service_instance.recorder.start(self.in_flight.idle)
         settings = read_settings()
         if settings.grpc_port is not None:
             self.grpc = await start_grpc(
-                settings, self.model, self.count_grpc, self.timeout, shared_port=self.workers > 1
+                settings, self.inference_model, self.count_grpc, self.timeout, shared_port=self.workers > 1
             )
 
     async def destroy_instance(self, app: Starlette) -> None:
         """Complete the gRPC calls in flight, then as in BentoML."""
         if self.grpc is not None:
             await self.grpc.stop()
+        self.swapping.stop()
+        if isinstance(self._service_instance.recorder, Challenger):
+            await self._service_instance.recorder.stop()
         await super().destroy_instance(app)
 
-    def batching_queue(self) -> BatchingQueue[WeatherVariables, Forecast]:
-        """The queue of single observations, with BentoML's metrics."""
-        queue_wait = batch_size = None
-        if self.enable_metrics:
-            queue_wait = BufferedHistogram(families()["queue_wait_seconds"])
-            batch_size = BufferedHistogram(
-                self.adaptive_batch_size_hist.labels(
-                    runner_name=self.service.name,
-                    worker_index=server_context.worker_index,
-                    method_name="predict",
-                    service_version=server_context.bento_version,
-                    service_name=server_context.bento_name,
-                )
-            )
+    def batching_queue(self) -> BatchingQueue[WeatherVariables, Served, Forecast]:
+        """The queue of single observations, with BentoML's metric of the batch size."""
         predict = self.service.apis["predict"]
         # BentoML looks the method up through a descriptor that inspects its signature for each request.
         compute = partial(predict.func, self._service_instance)
-        return BatchingQueue(
-            compute, predict.max_batch_size, predict.max_latency_ms / 1000, queue_wait, batch_size
+        limits = (predict.max_batch_size, predict.max_latency_ms / 1000)
+        if not self.enable_metrics:
+            return BatchingQueue(compute, *limits)
+        batch_size = self.adaptive_batch_size_hist.labels(
+            runner_name=self.service.name,
+            worker_index=server_context.worker_index,
+            method_name="predict",
+            service_version=server_context.bento_version,
+            service_name=server_context.bento_name,
         )
+        queue_wait = BufferedHistogram(families()["queue_wait_seconds"])
+        return BatchingQueue(compute, *limits, queue_wait, BufferedHistogram(batch_size))
 
-    async def answer_single(self, body: bytes, _: str) -> bytes:
+    async def answer_single(self, body: bytes, _: str) -> tuple[bytes, bytes]:
         """``POST /predict``."""
-        return single.write(await self.queue.submit(single.parse(body, self.optional)))
+        served: Served = self._service_instance.served
+        observation = single.parse(body, served.optional)
+        return single.write(await self.queue.submit(observation, served)), served.header
 
-    async def answer_bulk(self, body: bytes, media_type: str) -> bytes:
+    async def answer_bulk(self, body: bytes, media_type: str) -> tuple[bytes, bytes]:
         """``POST /predict_batch``."""
-        observations = await bulk.parse(body, media_type, self.optional)
-        return bulk.write(await self.service.apis["predict_batch"].func(self._service_instance, observations))
-
-
-def tracing() -> bool:
-    """Whether a trace exporter is configured."""
-    return BentoMLContainer.config.tracing.exporter_type.get() is not None
+        served: Served = self._service_instance.served
+        observations = await bulk.parse(body, media_type, served.optional)
+        return await bulk.write(await self.predict_batch(observations, served)), served.header

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bentoml._internal.configuration.containers import BentoMLContainer
+
 from weather.http.limits import REQUEST_TIMEOUT_SECONDS
 from weather.http.settings import Settings
 
@@ -34,3 +36,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
             "otlp": {"protocol": "http", "endpoint": f"{str(settings.otlp_endpoint).rstrip('/')}/v1/traces"},
         }
     return options
+
+
+def tracing() -> bool:
+    """Whether a trace exporter is configured."""
+    return BentoMLContainer.config.tracing.exporter_type.get() is not None

@@ -9,11 +9,14 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weather.http.problems import Problem
+from weather.telemetry import model_version
 
 log = logging.getLogger("bentoml.weather")
 
-Answer = Callable[[bytes, str], Awaitable[bytes]]
-"""The body of the response to a body of the request and its media type, which the response has too."""
+Answer = Callable[[bytes, str], Awaitable[tuple[bytes, bytes]]]
+"""Of the body of a request and its media type: the body of the response, which has that type too, and the
+tag of the model that answered.
+"""
 
 
 class DirectEndpoints:
@@ -36,7 +39,7 @@ class DirectEndpoints:
         message = await receive()
         media_type = media_type_of(scope)
         try:
-            content = await self.answers[path](message["body"], media_type.decode())
+            content, model = await self.answers[path](message["body"], media_type.decode())
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return
@@ -46,7 +49,11 @@ class DirectEndpoints:
             return
         if media_type.startswith(b"text/"):
             media_type += b"; charset=utf-8"
-        headers = [(b"content-length", b"%d" % len(content)), (b"content-type", media_type)]
+        headers = [
+            (b"content-length", b"%d" % len(content)),
+            (b"content-type", media_type),
+            (model_version.HEADER, model),
+        ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 

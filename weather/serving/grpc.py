@@ -54,7 +54,7 @@ def check(settings: Settings, http: tuple[str, int], password: str | None) -> No
 
 async def start_grpc(
     settings: Settings,
-    model: InferenceModel,
+    model: Callable[[], InferenceModel],
     count: Callable[[str, int, float], None],
     seconds: float,
     shared_port: bool,

@@ -9,37 +9,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.contract.names import SERVICE
-from weather.contract.optional import optional_fields
 from weather.contract.variables import LABELS, Forecast, WeatherVariables
 from weather.http.admission import InFlight
 from weather.open_inference.model import InferenceModel
 from weather.open_inference.outputs import Forecasts
 from weather.serving.bulk import JSON, Answers, Bulk
+from weather.serving.served import Served
 
 
 def inference_model(
-    instance: Any,
-    single: Callable[[WeatherVariables], Awaitable[Forecast]],
-    bulk: Callable[[Any, Bulk], Awaitable[Answers]],
+    single: Callable[[WeatherVariables, Served], Awaitable[Forecast]],
+    bulk: Callable[[Bulk, Served], Awaitable[Answers]],
     in_flight: InFlight,
     check_ready: Callable[[], Awaitable[None]],
+    served: Served,
 ) -> InferenceModel:
-    """The model of ``instance``, an object of the class in ``service.py``.
-
-    ``single`` is the queue of its ``predict``, ``bulk`` its ``predict_batch`` as it was written.
+    """What is ``served``. ``single`` is the queue of ``predict`` in ``service.py``, ``bulk`` its
+    ``predict_batch``.
     """
 
+    async def forecast_one(observation: WeatherVariables) -> Forecast:
+        return await single(observation, served)
+
     async def forecast_many(rows: NDArray[np.float64]) -> Forecasts:
-        answers = await bulk(instance, Bulk(rows, JSON))
+        answers = await bulk(Bulk(rows, JSON), served)
         return Forecasts([LABELS[decision] for decision in answers.decisions], answers.probabilities)
 
+    metadata: dict[str, Any] = served.model.info.metadata
     return InferenceModel(
         name=SERVICE,
-        version=instance.model.tag.version,
-        calibrated=instance.model.info.metadata["calibrated"],
-        optional=optional_fields(instance.model.info.metadata),
+        version=served.model.tag.version or "",
+        tag=served.tag,
+        calibrated=metadata["calibrated"],
+        optional=served.optional,
         in_flight=in_flight,
         check_ready=check_ready,
-        single=single,
+        single=forecast_one,
         bulk=forecast_many,
     )

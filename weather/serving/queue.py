@@ -12,6 +12,7 @@ from weather.http.problems import Problem
 from weather.telemetry.metrics import count_refusal
 
 Row = TypeVar("Row")
+Model = TypeVar("Model")
 Result = TypeVar("Result")
 
 Observe = Callable[[float], None]
@@ -21,17 +22,19 @@ class Pending(NamedTuple):
     """A row that waits for its batch."""
 
     row: Any
+    model: Any
     result: asyncio.Future[Any]
     arrival: float
 
 
-class BatchingQueue(Generic[Row, Result]):
+class BatchingQueue(Generic[Row, Model, Result]):
     """Passes single rows to ``compute`` in batches of at most ``max_batch_size``.
 
     A batch starts as soon as the one before it is done, with the rows that have arrived by then; no
-    row waits for a larger batch. A row that has waited for more than ``max_latency`` seconds is
-    rejected with 503. ``queue_wait`` gets the waiting time in seconds of the oldest row of each batch,
-    ``batch_size`` its number of rows.
+    row waits for a larger batch. The rows of a batch are for the same model, the one that each was
+    submitted with: when another model is served, the rows before it go to the old one. A row that has
+    waited for more than ``max_latency`` seconds is rejected with 503. ``queue_wait`` gets the waiting
+    time in seconds of the oldest row of each batch, ``batch_size`` its number of rows.
 
     BentoML's dispatcher does the same with a lock, a list of samples and a generator over the queue for
     each batch; docs/decisions/ has the comparison.
@@ -39,7 +42,7 @@ class BatchingQueue(Generic[Row, Result]):
 
     def __init__(
         self,
-        compute: Callable[[Sequence[Row]], Awaitable[Sequence[Result]]],
+        compute: Callable[[Sequence[Row], Model], Awaitable[Sequence[Result]]],
         max_batch_size: int,
         max_latency: float,
         queue_wait: Observe | None = None,
@@ -53,8 +56,8 @@ class BatchingQueue(Generic[Row, Result]):
         self.pending: deque[Pending] = deque()
         self.running: asyncio.Task[None] | None = None
 
-    async def submit(self, row: Row) -> Result:
-        """The result of one row.
+    async def submit(self, row: Row, model: Model) -> Result:
+        """The result of one row, computed with ``model``.
 
         Raises:
             Problem: 503, if the row has waited for too long.
@@ -62,7 +65,7 @@ class BatchingQueue(Generic[Row, Result]):
         """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Result] = loop.create_future()
-        self.pending.append(Pending(row, result, perf_counter()))
+        self.pending.append(Pending(row, model, result, perf_counter()))
         if self.running is None:
             # The task starts after all rows of this iteration of the event loop have been submitted.
             self.running = loop.create_task(self.run())
@@ -82,7 +85,8 @@ class BatchingQueue(Generic[Row, Result]):
         """The oldest rows that still have a client, without those that have waited for too long."""
         batch: list[Pending] = []
         now = perf_counter()
-        while self.pending and len(batch) < self.max_batch_size:
+        model = self.pending[0].model
+        while self.pending and len(batch) < self.max_batch_size and self.pending[0].model is model:
             item = self.pending.popleft()
             if item.result.done():  # the request was cancelled
                 continue
@@ -101,7 +105,7 @@ class BatchingQueue(Generic[Row, Result]):
     async def compute_batch(self, batch: Sequence[Pending]) -> None:
         """Give each row its own result, or all of them the exception."""
         try:
-            results = await self.compute([item.row for item in batch])
+            results = await self.compute([item.row for item in batch], batch[0].model)
             pairs = list(zip(batch, results, strict=True))
         except Exception as error:
             for item in batch:

@@ -39,29 +39,44 @@ class RunFolder:
         return self.path / "metrics"
 
     @property
-    def facts(self) -> Path:
-        """File that the supervisor writes for the workers."""
-        return self.path / "service.json"
-
-    @property
     def supervisor(self) -> int:
-        """Process id of the supervisor."""
-        return int(json.loads(self.facts.read_text())["supervisor"])
+        """Process id of the supervisor, which makes the folder."""
+        return int((self.path / "supervisor").read_text())
 
     @property
     def models(self) -> dict[str, str]:
-        """Tags of the models that the workers load, by name."""
-        return dict(json.loads(self.facts.read_text())["models"])
+        """Tags of the models that workers load when they start, by name."""
+        return dict(json.loads((self.path / "models.json").read_text()))
 
-    def write(self, models: Mapping[str, str]) -> None:
-        """Have the workers that start from now on load these models.
+    def keep(self, models: Mapping[str, str]) -> None:
+        """Have the workers that start from now on load these models, which have passed their check.
 
         Raises:
             OSError: the file can't be written.
         """
-        part = self.facts.with_suffix(".part")
-        part.write_text(json.dumps({"supervisor": os.getpid(), "models": models}))
-        part.replace(self.facts)
+        self._write("models.json", json.dumps(models))
+
+    def request(self, tag: str) -> None:
+        """Have the running workers serve a classifier, each once it has loaded and checked it.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        self._write("requested", tag)
+
+    def requested(self) -> tuple[int, str]:
+        """When the last request was written, in nanoseconds, and its classifier; 0 and "" without any."""
+        try:
+            with (self.path / "requested").open() as file:
+                return os.fstat(file.fileno()).st_mtime_ns, file.read()
+        except FileNotFoundError:
+            return 0, ""
+
+    def _write(self, name: str, text: str) -> None:
+        """Write a file at once, for those who read it meanwhile."""
+        part = self.path / f"{name}-{os.getpid()}"
+        part.write_text(text)
+        part.replace(self.path / name)
 
 
 def current() -> RunFolder | None:
@@ -98,7 +113,8 @@ def made(parent: Path, models: Mapping[str, str]) -> RunFolder:
         fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)  # until this process ends
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     folder = RunFolder(path)
-    folder.write(models)
+    (path / "supervisor").write_text(str(os.getpid()))
+    folder.keep(models)
     return folder
 
 
@@ -133,7 +149,7 @@ def tag(name: str) -> str:
     """The tag of a model as the workers of this service load it; ``NAME:latest`` outside of a worker.
 
     All workers load the same, also those that start later: another pair may have become the latest
-    in the meantime.
+    in the meantime, and need not be served.
     """
     folder = current()
     return folder.models[name] if folder else f"{name}:latest"

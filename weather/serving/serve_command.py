@@ -23,9 +23,11 @@ from bentoml.exceptions import BentoMLException, NotFound
 from schema import Optional
 from yaml import YAMLError
 
+from weather.contract.names import CLASSIFIER
 from weather.http.api_keys import ApiKeys
 from weather.http.settings import read_settings
 from weather.serving import grpc, preflight, run_folder, supervision
+from weather.serving.latest import POLL_SECONDS, Latest
 
 log = logging.getLogger("bentoml.weather")
 
@@ -61,13 +63,17 @@ def prepare(service: Service[Any]) -> None:
         raise preflight.Refusal(f"no folder for the service's metrics can be made: {error}") from None
     BentoMLContainer.prometheus_multiproc_dir.set(str(folder.metrics))
 
-    def reload() -> None:
-        try:
-            folder.write(preflight.check_models(resolved(tags), home))
-        except (preflight.Refusal, OSError) as reason:
-            log.error("The models stay as they are: %s", reason)
+    latest = Latest(models[CLASSIFIER], read_settings().follow_latest)
 
-    supervision.supervise(reload)
+    def poll() -> None:
+        tag = latest.poll()
+        if tag is not None:
+            try:
+                folder.request(tag)
+            except OSError as reason:
+                log.error("The models stay as they are: %s", reason)
+
+    supervision.supervise(latest.request, poll, POLL_SECONDS)
 
 
 def check_single_process(service: Service[Any], options: dict[str, Any]) -> None:

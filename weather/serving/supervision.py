@@ -15,9 +15,10 @@ from contextlib import suppress
 from types import FrameType
 
 import psutil
-from tornado.ioloop import IOLoop
+from tornado.ioloop import IOLoop, PeriodicCallback
 
 from weather.serving import run_folder
+from weather.serving.hangup import HangUp
 
 log = logging.getLogger("bentoml.weather")
 
@@ -27,30 +28,23 @@ PR_SET_PDEATHSIG = 1
 class Signals:
     """Signal handlers of the supervisor, in front of those that circus installs.
 
-    - SIGTERM, SIGINT: the second one ends the lame-duck period of the workers.
-    - SIGHUP because the terminal was closed: as SIGTERM, or ignored after ``nohup``. circus would
-      replace the workers and keep the port.
-    - any other SIGHUP: call ``reload``, then circus replaces the workers.
+    SIGTERM, SIGINT: the second one ends the lame-duck period of the workers. SIGHUP: see ``HangUp``;
+    circus would replace the workers, also when the terminal was closed.
     """
 
     def __init__(self, reload: Callable[[], None]) -> None:
-        self.reload = reload
         self.stopping = False
-        self.terminal = has_terminal()
-        self.ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self.hang_up = HangUp(reload, self.terminal_closed)
         self.circus: dict[int, Callable[[int, FrameType | None], object]] = {}
 
     def install(self) -> None:
         """Take over from circus, which must have installed its handlers."""
-        for number, handler in (
-            (signal.SIGTERM, self.stop),
-            (signal.SIGINT, self.stop),
-            (signal.SIGHUP, self.hang_up),
-        ):
+        for number in (signal.SIGTERM, signal.SIGINT):
             circus = signal.getsignal(number)
             if callable(circus):
                 self.circus[number] = circus
-                signal.signal(number, handler)
+                signal.signal(number, self.stop)
+        signal.signal(signal.SIGHUP, self.hang_up)
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """Stop the workers; at the second call at once."""
@@ -62,31 +56,20 @@ class Signals:
         self.stopping = True
         self.circus[number](number, frame)
 
-    def hang_up(self, number: int, frame: FrameType | None) -> None:
-        """Stop, or replace the workers."""
-        closed = self.terminal and not has_terminal()
-        self.terminal = self.terminal and not closed
-        if not closed:
-            self.reload()
-            self.circus[number](number, frame)
-        elif self.ignores_hangup:
-            log.info("The terminal was closed; the service goes on, since it runs under nohup")
-        elif not self.stopping:
-            self.stop(signal.SIGTERM, frame)
+    def terminal_closed(self) -> None:
+        """As the first SIGTERM."""
+        if not self.stopping:
+            self.stop(signal.SIGTERM, None)
 
 
-def supervise(reload: Callable[[], None]) -> None:
-    """Install ``Signals`` when the supervisor's event loop runs: by then circus has installed its own."""
-    IOLoop.current().add_callback(Signals(reload).install)
+def supervise(reload: Callable[[], None], poll: Callable[[], None], seconds: float) -> None:
+    """Install ``Signals``, and call ``poll`` every ``seconds``, when the supervisor's event loop runs.
 
-
-def has_terminal() -> bool:
-    """Whether this process has a controlling terminal."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
+    By then circus has installed its own handlers.
+    """
+    loop = IOLoop.current()
+    loop.add_callback(Signals(reload).install)
+    loop.add_callback(PeriodicCallback(poll, 1000 * seconds).start)
 
 
 def follow_supervisor() -> None:

@@ -7,10 +7,14 @@ import logging
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from weather.telemetry.model_version import add_model_version
 from weather.telemetry.request_id import add_request_id
 
 LOGGERS = ("", "bentoml", "uvicorn.error", "circus")
 """The loggers that BentoML gives handlers, except the monitor's, which writes data."""
+
+ACCESS = "bentoml.access"
+"""The logger of BentoML's access log."""
 
 TEXT_ATTRIBUTES = ("levelname_bracketed", "component", "service_name", "trace_msg", "color_message")
 """Attributes that BentoML and uvicorn add to records for their text formats."""
@@ -30,8 +34,10 @@ def json_formatter() -> JsonFormatter:
 def configure(log_format: str) -> None:
     """Add the request id, and JSON if ``log_format`` is ``json``, to BentoML's handlers.
 
-    BentoML configures a worker's logging before it imports the service, so this is not overwritten.
+    Lines of the access log also get the model's version, which only JSON shows. BentoML configures a
+    worker's logging before it imports the service, so this is not overwritten.
     """
+    logging.getLogger(ACCESS).addFilter(add_model_version)
     for name in LOGGERS:
         for handler in logging.getLogger(name).handlers:
             if add_request_id not in handler.filters:

@@ -18,6 +18,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
 
+import psutil
+
 log = logging.getLogger("bentoml.weather")
 
 HEADER = struct.Struct("i4x")
@@ -156,6 +158,8 @@ class SharedValue:
 def install() -> None:
     """Have prometheus_client make its series of ``SharedValue``, if it shares them at all.
 
+    The gauges of workers that were killed go: what they served then need not be what is served now.
+
     To be called before the first series is made. ``values.ValueClass`` is the place where integrations
     with other servers put a class of theirs, too.
     """
@@ -163,3 +167,7 @@ def install() -> None:
 
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         values.ValueClass = SharedValue
+        for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("gauge_live*.db"):
+            pid = int(file.stem.rpartition("_")[2].partition("-")[0])
+            if pid == os.getpid() or not psutil.pid_exists(pid):
+                file.unlink(missing_ok=True)

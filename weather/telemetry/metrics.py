@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter as Count
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,10 +47,11 @@ def families() -> dict[str, Any]:
         Counter("rain_forecast_forecasts", "Forecasts by decision", ["prediction"]),
         Counter("rain_forecast_inputs_out_of_range", "Inputs outside the training range", ["feature"]),
         Counter("rain_forecast_refusals", "Refused requests, except those with a bad body", ["reason"]),
-        # The gauges of a killed worker stay until the service restarts; all workers have the same values.
+        Counter("rain_forecast_model_swaps", "Attempts to serve another pair, by result", ["result"]),
+        # All workers have the same values but for the moment of a swap.
         Gauge(
             "rain_forecast_model_info",
-            "The served models; the value is always 1",
+            "1 for the served models, 0 for those that were served before",
             ["scaler", "classifier", "horizon_hours"],
             multiprocess_mode="livemax",
         ),
@@ -59,7 +62,7 @@ def families() -> dict[str, Any]:
         ),
         Gauge(
             "rain_forecast_golden_check_passed",
-            "1 if the golden rows gave the expected forecasts at start-up, 0 if not or if there are none",
+            "1 if the golden rows gave the expected forecasts at the check, 0 if not or if there are none",
             multiprocess_mode="livemin",
         ),
     ]
@@ -88,32 +91,55 @@ class RefusalCounter:
 count_refusal = RefusalCounter()
 
 
-class BatchMetrics:
-    """Metrics of the batches that one classifier computes."""
+class TrainingRange:
+    """The range of each feature in training, and the counters of inputs outside of it.
 
-    def __init__(self, manifest: Mapping[str, Any]) -> None:
-        self.batches: list[tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float32] | None]] = []
+    Without a manifest (the artifacts of the old system) the ranges are unknown, and nothing is counted.
+    ``family`` is a counter with the label ``feature``.
+    """
+
+    def __init__(self, manifest: Mapping[str, Any], family: Any) -> None:
+        ranges = {feature["name"]: feature for feature in manifest.get("features", ())}
+        self.low = np.array([ranges[name]["minimum"] for name in FEATURES if ranges])
+        self.high = np.array([ranges[name]["maximum"] for name in FEATURES if ranges])
+        self.outside = [family.labels(name) for name in FEATURES if ranges]
+
+    def count(self, rows: NDArray[np.float64]) -> None:
+        """Count the inputs of n rows, float64[n, features]."""
+        if self.outside:
+            outside = ((rows < self.low) | (rows > self.high)).sum(axis=0)
+            for series, count in zip(self.outside, outside.tolist(), strict=True):
+                series.inc(count)
+
+
+class BatchMetrics:
+    """Metrics of the batches that are computed, whichever model is served at the time."""
+
+    def __init__(self) -> None:
+        self.batches: list[
+            tuple[TrainingRange, NDArray[np.float64], NDArray[np.bool_], NDArray[np.float32] | None]
+        ] = []
         family = families()
         self.seconds = BufferedHistogram(family["compute_seconds"])
         self.probability = family["probability"]
         self.positive = family["forecasts"].labels(POSITIVE)
         self.negative = family["forecasts"].labels(NEGATIVE)
-        ranges = {feature["name"]: feature for feature in manifest.get("features", ())}
-        # Without a manifest (the artifacts of the old system) the training range is unknown.
-        self.low = np.array([ranges[n]["minimum"] if ranges else -np.inf for n in FEATURES])
-        self.high = np.array([ranges[n]["maximum"] if ranges else np.inf for n in FEATURES])
-        self.outside = [family["inputs_out_of_range"].labels(name) for name in FEATURES] if ranges else []
         buffer.writers.append(self.write)
 
-    def __call__(
+    def of(self, manifest: Mapping[str, Any]) -> Callable[..., None]:
+        """``count`` for the classifier with this manifest."""
+        return partial(self.count, TrainingRange(manifest, families()["inputs_out_of_range"]))
+
+    def count(
         self,
+        trained: TrainingRange,
         rows: NDArray[np.float64],
         decisions: NDArray[np.bool_],
         probability: NDArray[np.float32] | None,
         seconds: float,
     ) -> None:
         """Count one batch: float64[n, features], bool[n], float32[n] or None, seconds of computation."""
-        self.batches.append((rows, decisions, probability))
+        self.batches.append((trained, rows, decisions, probability))
         self.seconds(seconds)
 
     def write(self) -> None:
@@ -121,30 +147,49 @@ class BatchMetrics:
         if not self.batches:
             return
         batches, self.batches = self.batches, []
-        decisions = np.concatenate([decisions for _, decisions, _ in batches])
+        decisions = np.concatenate([decisions for _, _, decisions, _ in batches])
         positive = int(np.count_nonzero(decisions))
         self.positive.inc(positive)
         self.negative.inc(len(decisions) - positive)
-        probabilities = [probability for _, _, probability in batches if probability is not None]
+        probabilities = [probability for *_, probability in batches if probability is not None]
         if probabilities:
             observe_many(self.probability, np.concatenate(probabilities))
-        rows = np.concatenate([rows for rows, _, _ in batches])
-        outside = ((rows < self.low) | (rows > self.high)).sum(axis=0)
-        if self.outside:
-            for series, count in zip(self.outside, outside.tolist(), strict=True):
-                series.inc(count)
+        for trained, group in groupby(batches, key=itemgetter(0)):
+            trained.count(np.concatenate([rows for _, rows, _, _ in group]))
 
 
-def register_model(classifier: Classifier | None, scaler: Model, model: Model) -> None:
+@cache
+def batch_metrics() -> BatchMetrics:
+    """Those of this process, as ``families``."""
+    return BatchMetrics()
+
+
+def register_model(
+    classifier: Classifier | None, scaler: Model, model: Model, replaced: tuple[Model, Model] | None = None
+) -> None:
     """Set the gauges of the served models and count the classifier's batches.
 
-    ``classifier`` is None if the model failed its start-up check.
+    ``classifier`` is None if the model failed its start-up check; ``replaced`` are the scaler and model
+    that were served before.
     """
-    metadata: dict[str, Any] = model.info.metadata
-    manifest = metadata.get("manifest", {})
+    manifest = manifest_of(model)
     if classifier is not None:
-        classifier.on_batch = BatchMetrics(manifest)
-    horizon = str(manifest.get("horizon_hours", "unknown"))
-    families()["model_info"].labels(str(scaler.tag), str(model.tag), horizon).set(1)
+        classifier.on_batch = batch_metrics().of(manifest)
+    if replaced is not None:
+        model_info(*replaced).set(0)
+    model_info(scaler, model).set(1)
     families()["model_imported_timestamp_seconds"].set(model.creation_time.timestamp())
     families()["golden_check_passed"].set(int(classifier is not None and bool(manifest.get("golden"))))
+
+
+def model_info(scaler: Model, model: Model) -> Any:
+    """The series of a pair."""
+    horizon = str(manifest_of(model).get("horizon_hours", "unknown"))
+    return families()["model_info"].labels(str(scaler.tag), str(model.tag), horizon)
+
+
+def manifest_of(model: Model) -> dict[str, Any]:
+    """The manifest of a classifier; empty for the artifacts of the old system."""
+    metadata: dict[str, Any] = model.info.metadata
+    manifest: dict[str, Any] = metadata.get("manifest", {})
+    return manifest

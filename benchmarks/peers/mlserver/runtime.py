@@ -1,7 +1,7 @@
 """A custom runtime for MLServer.
 
 MLServer's environment does not have our dependencies, so it loads the compiled graph from a file
-that benchmarks/run.py has written.
+that benchmarks/load.py has written.
 """
 
 import os
@@ -20,10 +20,12 @@ class Rain(MLModel):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(os.environ["COMPILED_MODEL"], options)
+        (graph_input,) = self.session.get_inputs()
+        self.dtype = np.float64 if graph_input.type == "tensor(double)" else np.float32
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        rows = NumpyCodec.decode_input(payload.inputs[0]).astype(np.float32)
+        rows = NumpyCodec.decode_input(payload.inputs[0]).astype(self.dtype)
         rain, probability = self.session.run(["rain", "probability"], {"observations": rows})
         return InferenceResponse(
             model_name=self.name,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.preprocessing import StandardScaler
@@ -52,13 +53,17 @@ def save(
     converter: str = "",
     tolerance: float = 1e-5,
     rows: Any = T,
+    written: Any = None,
+    otherwise: float = 0.002,
     **options: Any,
 ) -> None:
     """Write a case: files, rows, the library's own answers, and what is expected.
 
     ``refused`` is a pattern of the refusal, ``remark`` one of a line that import must print,
     ``converter`` one of the refusal by --check where the converter wrote another model than the library's;
-    ``options`` are those of the command line.
+    ``written`` are the probabilities of the ONNX file itself where it has trees whose thresholds it
+    rounds, so that ``otherwise`` of the rows may take another branch; ``options`` are those of the
+    command line.
     """
     folder = OUT / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +78,7 @@ def save(
     elif model is not None:
         (folder / "model.onnx").write_bytes(model.SerializeToString())
     np.save(folder / "x.npy", rows)
-    for file, values in (("label", label), ("prob", probability)):
+    for file, values in (("label", label), ("prob", probability), ("written", written)):
         if values is not None:
             np.save(folder / f"{file}.npy", np.asarray(values))
     expected = {
@@ -81,9 +86,17 @@ def save(
         "remark": remark,
         "converter": converter,
         "tolerance": tolerance,
+        "otherwise": otherwise,
         "options": options,
     }
     (folder / "case.json").write_text(json.dumps(expected, indent=1))
+
+
+def written(model: Any, rows: Any) -> Any:
+    """The probabilities that ONNX Runtime gives for float64[n, 7] rows, rounded to float32."""
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    scores = session.run(None, {session.get_inputs()[0].name: rows.astype(np.float32)})[1]
+    return np.array([row[1] for row in scores])
 
 
 def convert(model: Any, types: Any = None, options: Any = None, **more: Any) -> Any:

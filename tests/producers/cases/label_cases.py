@@ -37,6 +37,12 @@ def main() -> None:
                 tolerance=tolerance,
                 remark=f"'{rain}' is Rain",
             )
+    within = np.where(Y, "rain tomorrow", "no_rain tomorrow")
+    sk("words_within", LogisticRegression(), y=within, rain="rain tomorrow", remark="'rain tomorrow' is Rain")
+    script = np.where(Y, "雨", "晴れ")
+    sk("words_other_script", LogisticRegression(), y=script, rain="雨", refused="--rain-label")
+    sk("words_other_script_told", LogisticRegression(), y=script, rain="雨", rain_label="雨")
+    sk("bool_told", LogisticRegression(), y=Y == 0, rain=False, rain_label="False", remark="0 is Rain")
     sk("words_svc_raw", SVC(), y=np.where(Y, "Rain", "No_Rain"), rain="Rain")
     sk("words_unknown", LogisticRegression(), y=np.where(Y, "a", "b"), rain="a", refused="--rain-label")
     sk(
@@ -85,6 +91,7 @@ def main() -> None:
             options={"zipmap": False},
         )
     sk("batch_of_one_double", LogisticRegression(), types=[("x", DoubleTensorType([1, 7]))])
+    sk("zipmap_columns_svc", SVC(), options={"zipmap": "columns"})
     sk("batch_of_one_svc", SVC(), types=[("x", FloatTensorType([1, 7]))])
     sk("batch_of_eight", RandomForestClassifier(10, random_state=0), types=[("x", FloatTensorType([8, 7]))])
     three = np.where(Y, 2, np.where(X[:, 0] > 10, 1, 0))

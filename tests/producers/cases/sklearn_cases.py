@@ -23,7 +23,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -78,6 +78,8 @@ def behind() -> None:
     sk("lda", LinearDiscriminantAnalysis(), converter=apart)
     sk("svc_platt", SVC(probability=True, random_state=0), tolerance=PLATT)
     sk("svc_platt_linear", SVC(kernel="linear", probability=True, random_state=0), tolerance=PLATT)
+    sk("neighbours_by_distance", KNeighborsClassifier(7, weights="distance"), converter=apart)
+    sk("sgd_log", SGDClassifier(loss="log_loss", random_state=0))
     for name, linear in {
         "linear_svc": LinearSVC(),
         "sgd": SGDClassifier(random_state=0),
@@ -126,6 +128,12 @@ def pipelines() -> None:
         tolerance=PLATT,
     )
     pipe("pipeline_none", make_pipeline(StandardScaler(), LogisticRegression()), scaler=None)
+    pipe("robust_none", make_pipeline(RobustScaler(), LogisticRegression()), scaler=None)
+    pipe("min_max_none", make_pipeline(MinMaxScaler(), SVC()), scaler=None)
+    for name, other in (("passthrough", None), ("passthrough_beside", SCALER)):
+        columns = ColumnTransformer([("p", "passthrough", [6, 4]), ("s", StandardScaler(), [0, 1, 2, 3, 5])])
+        model = make_pipeline(columns, LogisticRegression())
+        pipe(f"columns_{name}", model, scaler=other, remark="scaled by the model")
     pipe("pipeline_none_svc", make_pipeline(StandardScaler(), SVC()), scaler=None)
     pipe(
         "pipeline_double",

@@ -1,35 +1,25 @@
-"""``make chaos``: overload and faults on the real service, under load.
-
-Five scenarios: overload, a killed worker, a drain before a stop, a soak, and bad clients. The result
-is one table; ``--publish`` writes it to docs/operations.md. A request is lost when neither it nor its
-retries got a response. A response is wrong when it is not the forecast that the classifier, computed
-here, gives for that row alone.
-"""
+"""The scenarios of ``make chaos``; each returns its row of the table."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import random
 import signal
-import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
 from urllib.parse import urlsplit
 
-import uvloop
-
 from loadtest.bad_clients import bad_request
+from loadtest.chaos import swapping
+from loadtest.chaos.rows import Row, recovery, seconds
 from loadtest.harness import on_first_core, status_of, worker
 from loadtest.openloop import Load, Outcome
-from loadtest.requests import Request, committed_requests
-from loadtest.serving import PROJECT, Service, running, stop, store
-from loadtest.tables import markdown_table, publish
+from loadtest.requests import Request
+from loadtest.serving import Service, running, stop
 
 STEPS = (500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000, 8000)
 """Requests per second. The knee is the last step at which 95 % of the requests get a forecast."""
@@ -40,48 +30,6 @@ POLL_SECONDS = 0.25
 
 FAULT_SECONDS = 3
 """From the start of the load to the fault."""
-
-HEADER = (
-    "scenario",
-    "load",
-    "faults injected",
-    "requests",
-    "rejected (429)",
-    "retried",
-    "lost",
-    "wrong answers",
-    "recovery",
-    "",
-)
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the table."""
-
-    scenario: str
-    load: str
-    faults: str
-    outcome: Outcome
-    recovery: str
-    remarks: str
-
-    @property
-    def failed(self) -> bool:
-        """Whether a request was lost or a response was wrong."""
-        return bool(self.outcome.lost or self.outcome.wrong or unexpected(self.outcome))
-
-    def cells(self) -> list[str]:
-        """The row as text."""
-        o = self.outcome
-        counts = [f"{o.offered:,}", f"{o.count(429):,}", f"{sum(o.retried.values()):,}", str(o.lost)]
-        wrong = str(o.wrong + unexpected(o))
-        return [self.scenario, self.load, self.faults, *counts, wrong, self.recovery, self.remarks]
-
-
-def unexpected(outcome: Outcome) -> int:
-    """Responses to valid requests that are neither a forecast nor a 429."""
-    return len(outcome.responses) - outcome.count(200) - outcome.count(429)
 
 
 @dataclass
@@ -214,54 +162,19 @@ class Chaos:
         faults = f"{len(statuses):,} bad requests"
         return Row("bad clients", f"{self.half_load:,.0f}/s", faults, outcome, "–", remarks)
 
-
-def recovery(outcome: Outcome, baseline: Outcome | None) -> float:
-    """Seconds from the start of a load until the service performs as at half load from then on.
-
-    That is: in each half second at least 90 % of the requests get a 200 within ten times the
-    baseline's median latency (and at least 20 ms).
-    """
-    limit = max(10 * (baseline.percentile(50) if baseline else 0) / 1000, 0.02)
-    windows: dict[int, list[bool]] = {}
-    for response in outcome.responses:
-        good = response.status == 200 and response.latency < limit
-        windows.setdefault(int(response.scheduled / 0.5), []).append(good)
-    slow = [window for window, good in windows.items() if sum(good) < 0.9 * len(good)]
-    return 0.5 * (max(slow) + 1) if slow else 0.0
-
-
-def seconds(value: float) -> str:
-    """A duration as text."""
-    return f"{value:.1f} s" if value else "at once"
-
-
-def main() -> int:
-    """1 when a request was lost or a response was wrong."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.chaos", description=__doc__)
-    parser.add_argument(
-        "--scale", type=float, default=1.0, help="factor for all durations (0.1: a quick run)"
-    )
-    parser.add_argument("--publish", action="store_true", help="write the table to docs/operations.md")
-    arguments = parser.parse_args()
-    rows: list[Row] = []
-    with store() as home:
-        chaos = Chaos(home, committed_requests(), arguments.scale)
-        scenarios: list[Callable[[], Coroutine[Any, Any, Row]]] = [
-            chaos.overload,
-            chaos.killed_worker,
-            chaos.drain,
-            chaos.soak,
-            chaos.bad_clients,
-        ]
-        for scenario in scenarios:
-            print(f"{scenario.__name__}: {scenario.__doc__}", file=sys.stderr, flush=True)
-            rows.append(uvloop.run(scenario()))
-    table = markdown_table(HEADER, [row.cells() for row in rows])
-    print(table)
-    if arguments.publish:
-        publish(PROJECT / "docs" / "operations.md", "make chaos", table)
-    return int(any(row.failed for row in rows))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    async def swapped_model(self) -> Row:
+        """Another model is served, back and forth, while requests come."""
+        with swapping.two_models() as (home, models):
+            requests = swapping.requests(home, models)
+            follow = {"WEATHER_FOLLOW_LATEST": "0.5"}
+            with on_first_core(running(home, env=follow)) as service:
+                duration = max(20 * self.scale, 2 * FAULT_SECONDS)
+                load = Load(lambda: [service.url], requests, self.half_load, duration)
+                outcome, swaps = await asyncio.gather(
+                    load.run(), swapping.back_and_forth(home, models, service.url, duration)
+                )
+        remarks = (
+            f"each answer is that of the model which its X-Model-Version names; answered p50 / p99 "
+            f"{outcome.percentile(50):.1f} / {outcome.percentile(99):.1f} ms"
+        )
+        return Row("swapped model", f"{self.half_load:,.0f}/s", f"{swaps} swaps", outcome, "–", remarks)

@@ -1,0 +1,1 @@
+"""Overload and faults on the real service, under load: ``make chaos``."""

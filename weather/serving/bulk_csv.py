@@ -1,0 +1,100 @@
+"""CSV bodies of bulk requests."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weather.contract.faults import Fault
+from weather.contract.optional import NONE
+from weather.contract.variables import FEATURES, MAX_ROWS
+from weather.http.problems import bad_request
+from weather.serving.bulk_csv_lines import parse_lines
+from weather.serving.bulk_rows import acceptable, check_count, pieces, serve_others
+
+NUMERIC = b"0123456789+-.eE, \t\r\n"
+"""The characters of a table of plain numbers."""
+
+QUOTED = re.compile(r'(?<![^,\n])"([^",\r\n]*)"(?![^,\r\n])')
+"""A cell in quotes. ``np.loadtxt`` would read ``"1"2`` as 12, so it gets cells without quotes only."""
+
+
+async def parse_csv(body: bytes, optional: frozenset[str] = NONE) -> NDArray[np.float64]:
+    """float64[n, features] from a header with the field names in any order, and one line per observation.
+
+    Fields of ``optional`` may have empty cells or no column; there the rows have NaN.
+
+    Raises:
+        Problem: 400, with the row and field of each fault, up to MAX_FAULTS of them; ``loc`` counts
+            data lines from 0.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise bad_request([Fault([], "the body is not UTF-8", "csv_invalid")]) from None
+    if not text:
+        raise bad_request([Fault([], "the body is empty", "csv_invalid")])
+    header, _, lines = text.partition("\n")
+    names = [name.strip().strip('"') for name in header.split(",")]
+    if len(set(names)) < len(names) or not set(FEATURES) - optional <= set(names) <= set(FEATURES):
+        message = f"the first line must name the fields {','.join(FEATURES)}, each once"
+        raise bad_request([Fault([], message, "csv_header")])
+    rows = await parse_pieces(lines, names, optional)
+    if rows is not None:
+        return rows
+    check_count(sum(1 for line in lines.splitlines() if line.strip()))
+    return await parse_lines(lines, names, optional)
+
+
+async def parse_pieces(
+    lines: str, names: Sequence[str], optional: frozenset[str]
+) -> NDArray[np.float64] | None:
+    """Like ``parse_csv`` for the lines after the header; None for those with faults or of unusual form."""
+    absent = optional.difference(names)
+    parts = []
+    count = 0
+    for piece in pieces(lines, "\n"):
+        if '"' in piece:
+            piece = QUOTED.sub(r"\1", piece)
+        table = numbers(piece, len(names))
+        may_be_missing = absent
+        if table is None and optional and not piece.encode().translate(None, NUMERIC):
+            table = numbers(with_nan(piece), len(names))
+            may_be_missing = optional
+        if table is None or not acceptable(rows := in_order(table, names), may_be_missing):
+            return None
+        if (count := count + len(rows)) > MAX_ROWS:
+            return None
+        parts.append(rows)
+        await serve_others()
+    return np.concatenate(parts) if count else None
+
+
+def numbers(lines: str, columns: int) -> NDArray[np.float64] | None:
+    """The lines as float64[n, columns]; None if they are not such a table."""
+    if lines.isspace():
+        return np.empty((0, columns))
+    try:
+        table = np.loadtxt(io.StringIO(lines), delimiter=",", comments=None, ndmin=2)
+    except ValueError:
+        return None
+    return table if table.shape[1] == columns else None
+
+
+def with_nan(lines: str) -> str:
+    """The lines with ``nan`` in empty cells, for ``np.loadtxt``."""
+    text = f"\n{lines}\n".replace("\r\n", "\n")
+    text = text.replace("\n,", "\nnan,").replace(",\n", ",nan\n")
+    # A second time for three commas in a row.
+    return text.replace(",,", ",nan,").replace(",,", ",nan,")
+
+
+def in_order(table: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
+    """The columns ``names`` in the order of the contract, NaN in those that are not there."""
+    rows = np.full((len(table), len(FEATURES)), np.nan)
+    rows[:, [FEATURES.index(name) for name in names]] = table
+    return rows

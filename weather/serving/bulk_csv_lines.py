@@ -1,0 +1,70 @@
+"""CSV line by line: for the faults of each line, and for lines that NumPy does not read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from weather.contract.faults import Fault, faults
+from weather.contract.optional import record_type
+from weather.contract.variables import WeatherVariables, as_rows
+from weather.http.limits import MAX_FAULTS
+from weather.http.problems import bad_request
+from weather.serving.bulk_rows import CHUNK, serve_others
+
+NOT_A_TABLE = Fault(["observations"], "the lines after the first are not a table of numbers", "csv_invalid")
+
+
+async def parse_lines(lines: str, names: list[str], optional: frozenset[str]) -> NDArray[np.float64]:
+    """Like ``parse_csv`` for the lines after the header, one at a time.
+
+    Raises:
+        Problem: 400, see ``parse_csv``.
+    """
+    rejected: list[Fault] = []
+    parts = []
+    results = csv_records(lines, names, record_type(optional))
+    while chunk := list(islice(results, CHUNK)):
+        rejected += [item for item in chunk if isinstance(item, Fault)]
+        if len(rejected) >= MAX_FAULTS:
+            break
+        parts.append(as_rows([item for item in chunk if not isinstance(item, Fault)]))
+        await serve_others()
+    if rejected or not parts:
+        raise bad_request(rejected[:MAX_FAULTS] or [NOT_A_TABLE])
+    return np.concatenate(parts)
+
+
+def csv_records(
+    lines: str, names: list[str], record: type[WeatherVariables]
+) -> Iterator[WeatherVariables | Fault]:
+    """The record of each line, or its faults; the values of the line are those of the fields ``names``."""
+    reader = csv.reader(io.StringIO(lines, newline=""), strict=True)
+    try:
+        for index, cells in enumerate(cells for cells in reader if len(cells) > 1 or "".join(cells).strip()):
+            if len(cells) != len(names):
+                message = f"{len(cells)} values instead of {len(names)}"
+                yield Fault(["observations", index], message, "csv_row")
+                continue
+            values = {name: _number(cell) for name, cell in zip(names, cells, strict=True) if cell.strip()}
+            try:
+                yield record.model_validate(values)
+            except ValidationError as error:
+                yield from faults(error, "observations", index, number="a number")
+    except csv.Error:
+        yield NOT_A_TABLE
+
+
+def _number(cell: str) -> float | str:
+    """A number if it is a decimal; Python also accepts 1_0 and digits of other scripts."""
+    text = cell.strip()
+    try:
+        return float(text) if text.isascii() and "_" not in text else cell
+    except ValueError:
+        return cell
