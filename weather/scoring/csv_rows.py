@@ -32,6 +32,12 @@ MAX_LINE = 1 << 20
 BLANK = re.compile(rb'\s*("[ \t]*")?\s*')
 """Lines that are no rows, to the API too."""
 
+QUOTED = re.compile(rb'(?<![^,\n])"[^"\n]*(?:""[^"\n]*)*"(?=[,\r\n]|\Z)')
+"""A cell in quotes."""
+
+OPENED = re.compile(rb'(?<![^,\n])"')
+"""What is left of a cell that begins with a quote and is none of them. Arrow would read ``"1"2`` as 12."""
+
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 """Numbers that Arrow and Python read alike. Others are left to the validation of single rows."""
 
@@ -115,10 +121,11 @@ def _parsed(block: bytes, header: list[str], columns: list[str], at: str) -> tup
         # Arrow skips empty lines by itself, but not those with blanks.
         block = b"\n".join(line for line in block.split(b"\n") if not BLANK.fullmatch(line))
         table, wrong = _table(block, header, columns, at)
-    if table.num_rows + len(wrong) != _lines(block):
+    broken = b'"' in block and OPENED.search(QUOTED.sub(b"", block))
+    if broken or table.num_rows + len(wrong) != _lines(block):
         raise NotScorable(
-            f"{at}: there is a line break within quotes, a quote that is not closed, or a carriage return "
-            "within a line: remove it, or write the rows as Parquet"
+            f"{at}: there is a line break within quotes, a quote that is not closed or not at the end of its "
+            "cell, or a carriage return within a line: remove it, or write the rows as Parquet"
         )
     return table, wrong
 
