@@ -99,6 +99,7 @@ def test_rows_are_accepted_and_rejected_with_the_sentences_of_the_api(
         # The API says so of the body too, unless it has told of enough other faults before.
         assert "csv_invalid" in {fault.type for fault in faults} or len(faults) == MAX_FAULTS
         return
+    assume(any(chunk.count for chunk in found))
     if faults:
         assert rejections(found)[:MAX_FAULTS] == [as_rejection(fault) for fault in faults]
     else:

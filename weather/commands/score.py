@@ -14,7 +14,6 @@ from weather.commands.importing import artifacts_of, pair_options
 from weather.commands.output import REJECTED, busy, put, say, stages
 from weather.contract.optional import optional_fields
 from weather.importing.errors import BadArtifact
-from weather.training.words import counted
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -60,6 +59,7 @@ def score(given: argparse.Namespace) -> int:
     from weather.scoring.folder import locked
     from weather.scoring.job import REJECTED as SIDE_FILE
     from weather.scoring.job import Job, Source, sha256, versions
+    from weather.training.words import counted
 
     if given.part_mb * 2**20 < 1 or (given.workers is not None and given.workers < 1):
         raise ValueError("--part-mb and --workers must be greater than 0")
