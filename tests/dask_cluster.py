@@ -52,7 +52,8 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
         client = stack.enter_context(  # which waits for the file
             Client(scheduler_file=str(address_file), timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
         )
-        client.wait_for_workers(workers, timeout=PATIENCE)
+        if workers:
+            client.wait_for_workers(workers, timeout=PATIENCE)
         address = client.scheduler.address
         client.close()
         yield Cluster(address, scheduler, processes)
