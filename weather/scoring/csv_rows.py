@@ -25,7 +25,7 @@ from weather.scoring.job import Part
 from weather.scoring.validation import Rejection, validate
 
 BLOCK = 4 << 20
-"""Bytes that are parsed at once. With 1 MiB or 16 MiB it is as fast."""
+"""Bytes that are parsed at once."""
 
 MAX_LINE = 1 << 20
 

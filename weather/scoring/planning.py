@@ -17,9 +17,6 @@ from weather.scoring.outputs import PREDICTION, PROBABILITY
 Format = Literal["csv", "parquet"]
 ENDINGS: dict[str, Format] = {".csv": "csv", ".parquet": "parquet"}
 
-PART_BYTES = 32 << 20
-"""Of the input, for each part: some hundred thousand rows, about a second of work."""
-
 
 def files(patterns: Sequence[str]) -> list[Path]:
     """The files that names and glob patterns mean, each once, in the order of the patterns.
