@@ -167,7 +167,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(VENV)/development ## add and remove pins in requirements/*.lock as pyproject.toml asks (UPGRADE=--upgrade, or "--upgrade-package NAME")
 	$(COMPILE) pyproject.toml -o requirements/serving.lock
-	for set in import grpc training benchmarks; do \
+	for set in import grpc scale training benchmarks; do \
 	  $(COMPILE) pyproject.toml --extra $$set -c requirements/serving.lock -o requirements/$$set.lock; \
 	done
 	$(COMPILE) pyproject.toml --extra development --group stations -c requirements/serving.lock \

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
-from weather.commands import compare, drift, evaluate, importing, models, promote, replay, train
+from weather.commands import compare, drift, evaluate, importing, models, promote, replay, score, train
 from weather.commands.output import EXIT_CODES, run
 from weather.contract.version import VERSION
 
@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     promote.add_parser(commands)
     models.add_parser(commands)
     replay.add_parser(commands)
+    score.add_parser(commands)
     return found
 
 

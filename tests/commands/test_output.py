@@ -39,6 +39,11 @@ def test_sigterm_is_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:
         (ValueError("the scale of temp_c is not finite"), 1, "x: the scale of temp_c is not finite\n"),
         (PermissionError(13, "Permission denied", "out"), 1, "x: [Errno 13] Permission denied: 'out'\n"),
         (ModuleNotFoundError("no", name="pandas"), 1, "x: the package pandas is missing: "),
+        (
+            ModuleNotFoundError("no", name="pyarrow"),
+            1,
+            "x: the package pyarrow is missing: install requirements/scale",
+        ),
         (KeyboardInterrupt(), 130, "x: interrupted\n"),
     ],
 )

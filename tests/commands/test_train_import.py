@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from distributed import Client
 
 from loadtest.serving import PROJECT
 from tests import old_system
 from tests.conftest import EXAMPLE, run_cli
+from tests.dask_cluster import dask_cluster
 from tests.processes import lives, started
 from tests.waiting import PATIENCE
 from weather.commands.output import EXIT_CODES
@@ -84,6 +86,24 @@ def test_train_twice_gives_the_same_bytes(climate: Path, trained: Path, tmp_path
     assert names == sorted(p.name for p in tmp_path.iterdir())
     for name in names:
         assert (trained / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+@pytest.mark.slow("trains a second time, on a Dask cluster")
+def test_train_on_a_cluster_gives_the_same_bytes(climate: Path, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with dask_cluster(tmp_path) as cluster:
+        address = cluster.address
+        done = run_cli("train", "--data", climate, "--horizon", "3", "--out", out, "--cluster", address)
+        assert done.returncode == 0, done.stderr
+        assert len(done.stderr.splitlines()) == 3
+        client = Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+        with client:
+            transitions = client.run_on_scheduler(  # type: ignore[no-untyped-call]
+                lambda dask_scheduler: dask_scheduler.transition_counter
+            )
+    assert transitions > 100, "the fits went there"
+    for path in trained.iterdir():
+        assert path.read_bytes() == (out / path.name).read_bytes(), path.name
 
 
 def test_the_card_says_what_a_reader_must_know(trained: Path) -> None:
@@ -182,7 +202,7 @@ def test_drift_has_an_exit_code_of_its_own_and_prints_json(
 def test_help_names_commands_and_exit_codes() -> None:
     done = run_cli("--help")
     assert done.returncode == 0
-    for word in ("train", "import", "evaluate", "drift", "stdout", *map(str, EXIT_CODES)):
+    for word in ("train", "import", "evaluate", "drift", "score", "stdout", *map(str, EXIT_CODES)):
         assert f" {word} " in done.stdout
 
 

@@ -28,6 +28,7 @@ from typing import Any
 import click
 import yaml
 from bentoml_cli.cli import create_bentoml_cli
+from distributed.cli import dask_scheduler, dask_worker
 
 import train_import
 from loadtest.serving import PROJECT, served
@@ -245,6 +246,12 @@ def prometheus(words: list[str]) -> None:
         succeeds("promtool", "check", "config", file)
 
 
+def dask(words: list[str]) -> None:
+    """The command and its flags exist."""
+    command = {"scheduler": dask_scheduler.main, "worker": dask_worker.main}[words[0]]
+    command.make_context(words[0], words[1:]).close()
+
+
 def train_import_py(words: list[str]) -> None:
     """The arguments are accepted."""
     train_import.parser().parse_args(words)
@@ -253,6 +260,7 @@ def train_import_py(words: list[str]) -> None:
 RULES: dict[tuple[str, ...], Callable[[list[str]], None]] = {
     ("make",): make,
     (".venv/bin/bentoml",): bentoml,
+    (".venv/bin/dask",): dask,
     (".venv/bin/python", "train_import.py"): train_import_py,
     ("docker", "compose"): compose,
     ("kubectl", "apply"): kustomize,

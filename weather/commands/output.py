@@ -20,7 +20,7 @@ from rich.progress import Progress
 if TYPE_CHECKING:  # importing artifacts needs nothing of training
     from weather.training.progress import Stage
 
-SUCCESS, BAD_INPUT, USAGE, DRIFT, DIFFERENT = range(5)
+SUCCESS, BAD_INPUT, USAGE, DRIFT, DIFFERENT, REJECTED = range(6)
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 
@@ -30,10 +30,14 @@ EXIT_CODES = {
     USAGE: "bad usage of the command line",
     DRIFT: "drift, with --fail-on-drift",
     DIFFERENT: "replay: other answers of the same model than logged, or rows refused",
+    REJECTED: "rows were rejected, with --fail-on-rejected",
     INTERRUPTED: "interrupted (Ctrl-C or SIGTERM)",
     CLOSED_PIPE: "the reader of stdout went away",
 }
 """130 and 141 are what shells report of programs that SIGINT and SIGPIPE ended."""
+
+SCALE = ("pyarrow", "distributed")
+"""What is needed to score files and to use a cluster, and for nothing else."""
 
 console = Console(stderr=True)
 
@@ -94,7 +98,8 @@ def run(name: str, command: Callable[[], int | None]) -> int:
         if interrupted:  # compiled code may turn a KeyboardInterrupt into an error of its own
             return _interrupted(name)
         if isinstance(error, ModuleNotFoundError):
-            say(f"{name}: the package {error.name} is missing: install requirements/training.lock", "red")
+            lock = "scale" if error.name in SCALE else "training"
+            say(f"{name}: the package {error.name} is missing: install requirements/{lock}.lock", "red")
         elif isinstance(error, (ValueError, OSError)):
             say(f"{name}: {error}", "red")
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from weather.commands.cluster import HELP, fits_on
 from weather.commands.importing import ARTIFACTS
 from weather.commands.output import put, say, stages
 from weather.commands.parsers import Commands, add_command
@@ -30,6 +31,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "default) or over dry hours (onset), or a number, the ratio of cost to loss",
     )
     command.add_argument("--out", type=Path, default=ARTIFACTS, metavar="DIR", help="default: artifacts")
+    command.add_argument("--cluster", metavar="ADDRESS", help=HELP)
 
 
 def train(given: argparse.Namespace) -> None:
@@ -41,7 +43,7 @@ def train(given: argparse.Namespace) -> None:
     observed = sources.read(given.data) if given.data else sources.new_york_2013()
     data = samples(observed, given.horizon)
     say(f"{observed.name}: {len(data):,} usable hours, rain follows {data.y.mean():.1%}")
-    with stages() as stage:
+    with fits_on(given.cluster), stages() as stage:
         manifest = pipeline.train(observed, data, given.horizon, given.out, stage, rule)
     skill = manifest.metrics["cross_validation"]["model"]["bss_persistence"]
     chosen = ", ".join(f"{name} {value:g}" for name, value in manifest.hyperparameters.items())

@@ -14,7 +14,9 @@ from itertools import combinations_with_replacement
 from typing import Protocol, TypeVar
 
 import numpy as np
+from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from weather.training.calibration import Sigmoid
 from weather.training.samples import FOLDS, Samples
@@ -90,17 +92,42 @@ def cross_fit(samples: Samples, make: Callable[[], Estimator], on_fit: Callable[
     Raises:
         TooLittleData: a fold has no rainy or no dry hour.
     """
+    return cross_fits(samples, {"": make}, on_fit)[""]
+
+
+def cross_fits(
+    samples: Samples, makers: Mapping[K, Callable[[], Estimator]], on_fit: Callable[[], None]
+) -> dict[K, CrossFit]:
+    """15 fits for each of the settings, one after the other, or where ``joblib.parallel_config`` says.
+
+    Raises:
+        TooLittleData: a fold has no rainy or no dry hour.
+    """
     samples.check()
-    log_odds = np.full((len(samples), FOLDS), np.nan)
-    for first, second in combinations_with_replacement(range(FOLDS), 2):
-        held_out = np.isin(samples.fold, (first, second))
-        seen, unseen = samples.where(~held_out), samples.where(held_out)
-        estimator = fit(make(), seen)
-        found = estimator.decision_function(unseen.x)
-        for fold, other in {(first, second), (second, first)}:
-            log_odds[samples.fold == fold, other] = found[unseen.fold == fold]
-        on_fit()
-    return CrossFit(samples, log_odds)
+    pairs = list(combinations_with_replacement(range(FOLDS), 2))
+    tasks = [delayed(_held_out)(samples, make, *pair) for make in makers.values() for pair in pairs]
+    results = Parallel(return_as="generator")(tasks)
+    fits = {}
+    for setting in makers:
+        log_odds = np.full((len(samples), FOLDS), np.nan)
+        for first, second in pairs:
+            found, fold_of_found = next(results), samples.fold[np.isin(samples.fold, (first, second))]
+            for fold, other in {(first, second), (second, first)}:
+                log_odds[samples.fold == fold, other] = found[fold_of_found == fold]
+            on_fit()
+        fits[setting] = CrossFit(samples, log_odds)
+    return fits
+
+
+def _held_out(samples: Samples, make: Callable[[], Estimator], first: int, second: int) -> Floats:
+    """The log odds of the hours of two folds, by a classifier of the others."""
+    # The same bytes on a cluster. One thread, as in pipeline.train; it stays so in a worker, since restoring
+    # the limit would lift it for a fit beside this one. And scikit-learn must not use the cluster itself:
+    # Nystroem would split its kernels among the workers, and sum them in another order.
+    threadpool_limits(1)
+    held_out = np.isin(samples.fold, (first, second))
+    with parallel_config("sequential", n_jobs=1):
+        return fit(make(), samples.where(~held_out)).decision_function(samples.where(held_out).x)
 
 
 def best(candidates: Mapping[K, CrossFit], test_fold: int) -> K:

@@ -21,7 +21,7 @@ from weather.training.cross_fitting import (
     Estimator,
     asked,
     best,
-    cross_fit,
+    cross_fits,
     fit,
     nested,
     persistence,
@@ -67,10 +67,10 @@ def train(
 def _train(
     observed: Observations, data: Samples, horizon: int, out: Path, stage: Stage, rule: Rule
 ) -> Manifest:
-    candidates = cross_fits(data, {h: partial(Classifier, h) for h in GRID}, stage, "search")
+    candidates = searched(data, {h: partial(Classifier, h) for h in GRID}, stage, "search")
     chosen = best(candidates, TEST_FOLD)
     found = candidates[chosen]
-    baselines = {name: cross_fits(data, settings, stage, name) for name, settings in BASELINES.items()}
+    baselines = {name: searched(data, settings, stage, name) for name, settings in BASELINES.items()}
     by_horizon = {horizon: nested(candidates, rule)}
     by_horizon |= other_horizons(observed, horizon, chosen, rule, stage)
 
@@ -120,12 +120,11 @@ def _train(
     return manifest
 
 
-def cross_fits(
+def searched(
     data: Samples, makers: Mapping[K, Callable[[], Estimator]], stage: Stage, name: str
 ) -> dict[K, CrossFit]:
     """A cross-fit for each of the settings."""
-    done = stage(name, FITS * len(makers))
-    return {setting: cross_fit(data, make, done) for setting, make in makers.items()}
+    return cross_fits(data, makers, stage(name, FITS * len(makers)))
 
 
 def other_horizons(
@@ -138,7 +137,7 @@ def other_horizons(
             with suppress(TooLittleData):
                 other = samples(observed, hours)
                 makers = {chosen: partial(Classifier, chosen)}
-                found[hours] = nested(cross_fits(other, makers, stage, f"horizon {hours} h"), rule)
+                found[hours] = nested(searched(other, makers, stage, f"horizon {hours} h"), rule)
     return found
 
 

@@ -1,0 +1,1 @@
+"""Forecasts for files of any number of rows, part by part, on one machine or on a Dask cluster."""
