@@ -75,13 +75,13 @@ def hour_of(time: int) -> int:
     return -(-time // HOUR) * HOUR
 
 
-def checked_station(name: str) -> str:
+def checked_station(name: object) -> str:
     """The name of a station.
 
     Raises:
         Refused: it is not 1 to 64 letters, digits, ``.``, ``_`` and ``-``.
     """
-    if not STATION_NAME.fullmatch(name):
+    if not isinstance(name, str) or not STATION_NAME.fullmatch(name):
         raise refused(
             "station", "station is 1 to 64 letters, digits, '.', '_' or '-', a letter or digit first"
         )

@@ -37,6 +37,14 @@ class Fields:
             return None
         return value
 
+    def rain_rate(self, name: str) -> float | None:
+        """None when it is missing; a negative one, of a silent gauge, is not "dry" and becomes a note."""
+        rate = self.number(name)
+        if rate is not None and rate < 0:
+            self.notes.append(f"{name} is negative; it was left out")
+            return None
+        return rate
+
     def measured(self, quantity: str, name: str, unit: str) -> float | None:
         """In the quantity's target unit, see ``units``."""
         value = self.number(name)

@@ -37,6 +37,6 @@ def parse(form: Mapping[str, str], station: str, elevation_m: float | None, now:
         Refused: the time is wrong, or no value can be used.
     """
     fields = Fields(form)
-    rates = [fields.number(name) for name in ("rainratein", "rrain_piezo")]
+    rates = [fields.rain_rate(name) for name in ("rainratein", "rrain_piezo")]
     known = [rate for rate in rates if rate is not None]
     return report(station, "ecowitt", fields, NAMES, max(known) if known else None, elevation_m, now)

@@ -12,9 +12,10 @@
 
 ``A`` and ``Q`` are altimeter settings: reduced by the standard atmosphere, they may differ from SLP by 1
 to 2 hPa. RA and DZ are rain also in SHRA, TSRA, FZDZ and RASN; no rain are SN and TS alone, ``VCSH`` (in
-the vicinity) and ``RERA`` (recent). With ``//``, ``UP`` or ``PWINO`` it is unknown whether it rains.
+the vicinity) and ``RERA`` (recent). It is unknown whether it rains with ``//`` and ``UP``, and without
+precipitation if the remarks say ``PWINO`` or ``AO1``: the station can't tell or has no sensor for it.
 
-A report has the day of the month only: it is the day nearest to the reference time, not after it.
+A report has the day of the month only: it is the last such day, up to a day after the reference time.
 """
 
 from __future__ import annotations
@@ -28,19 +29,31 @@ from metar.Metar import Metar, ParserError
 
 from stations.contract import BEARING, PRESSURE, RAIN, VISIBILITY
 from stations.conversions.moisture import humidity
-from stations.reports import FUTURE_SECONDS, Report, checked_station, checked_time, refused, within_limits
+from stations.reports import Report, checked_station, checked_time, refused, within_limits
 
 WHEN = re.compile(r"\b(\d\d)(\d\d)(\d\d)Z\b")
+REPORT_ENDS = re.compile(
+    r"=|(?<!METAR)(?<!SPECI)\n(?=(?:(?:METAR|SPECI|COR)\s+)*[A-Z][A-Z0-9]{3} (?:COR )?[0-9]{6}Z)"
+)
+"""An equals sign, or a new line on which another report begins."""
+
 MAX_LENGTH = 1000
 SLP = re.compile(r"\bSLP(\d\d\d)\b")
+BLIND = {"PWINO", "AO1", "A01"}
+"""Remarks of stations that report no precipitation, whether it falls or not; A01 is a common misspelling."""
+
 CORRECTIONS = re.compile(r"COR|CORR|CC[A-G]|COR AUTO")
 
 
 def split(text: str) -> list[str]:
-    """The reports of a text: one a line, or several lines ended by ``=``; comment lines (#) are skipped."""
+    """The reports of a text: one a line, or several lines ended by ``=`` or by the next report's beginning.
+
+    Comment lines (#) are skipped.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if any("=" in line for line in lines):
-        return [" ".join(part.split()) for part in " ".join(lines).split("=") if part.strip()]
+        parts = REPORT_ENDS.split("\n".join(lines))
+        return [" ".join(part.split()) for part in parts if part.strip()]
     return [" ".join(line.split()) for line in lines]
 
 
@@ -78,12 +91,15 @@ def parse(text: str, now: float, reference: float | None = None) -> Report:
 
 
 def _moment(text: str, reference: float) -> datetime:
-    """The report's time: the last such day, hour and minute before the reference (and some minutes)."""
+    """The report's time: the last such day, hour and minute until a day after the reference.
+
+    A clock that is ahead is then refused as such, instead of being taken for a month behind.
+    """
     match = WHEN.search(text)
     if match is None:
         raise refused("time", "the METAR has no time such as 311951Z", "metar_invalid")
     day, hour, minute = map(int, match.groups())
-    latest = datetime.fromtimestamp(reference + FUTURE_SECONDS, UTC)
+    latest = datetime.fromtimestamp(reference, UTC) + timedelta(days=1)
     year, month = latest.year, latest.month
     for _ in range(3):
         if 1 <= day <= calendar.monthrange(year, month)[1] and hour < 24 and minute < 60:
@@ -136,13 +152,14 @@ def _pressure(decoded: Any, text: str, notes: list[str]) -> float | None:
 
 
 def _rain(decoded: Any, text: str, notes: list[str]) -> float | None:
-    unknown = "PWINO" in text.split() and not decoded.weather
+    unknown = falls = False
     for intensity, _, precipitation, _, other in decoded.weather:
         here = "VC" not in (intensity or "")
         if here and re.search("RA|DZ", precipitation or ""):
             return 1.0
         unknown |= here and ("UP" in (precipitation or "") or "/" in f"{precipitation}{other}")
-    if unknown:
+        falls |= here and bool(precipitation)
+    if unknown or (not falls and not BLIND.isdisjoint(text.split())):
         notes.append("whether it rains is unknown: the station reports no or an unknown precipitation type")
         return None
     return 0.0

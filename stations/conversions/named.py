@@ -77,11 +77,11 @@ def parse(record: Any, now: float, source: str, elevation_of: Mapping[str, float
     """
     if not isinstance(record, dict):
         raise refused("", "a report is a JSON object", "type_error")
+    # JSON may have half of a surrogate pair, which no answer can repeat.
+    unknown = sorted(name.encode(errors="replace").decode()[:64] for name in record.keys() - KNOWN)
     faults = [
-        Fault(
-            (str(name)[:64],), f"{str(name)[:64]} is unknown; known are {', '.join(sorted(KNOWN))}", "unknown"
-        )
-        for name in record.keys() - KNOWN
+        Fault((name,), f"{name} is unknown; known are {', '.join(sorted(KNOWN))}", "unknown")
+        for name in unknown
     ]
     quantities: dict[str, float] = {}
     for name in sorted(QUANTITIES.keys() & record.keys()):
@@ -95,7 +95,7 @@ def parse(record: Any, now: float, source: str, elevation_of: Mapping[str, float
     station = ""
     time, elevation, raining = int(now), None, None
     try:
-        station = checked_station(str(record.get("station", "")))
+        station = checked_station(record.get("station"))
         time = _time(record.get("time"), now)
         elevation = _elevation(record, quantities, elevation_of.get(station))
         raining = _raining(record.get("raining"), quantities)
@@ -130,9 +130,16 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
             if match is None or number is None:
                 faults.append(Fault((name,), f"{name} is no number with a unit", "type_error"))
                 continue
-            record[name] = {"value": number, "unit": query.get(f"{name}_unit", match.group(2))}
+            units = {match.group(2), query.get(f"{name}_unit", "")} - {""}
+            if len(units) > 1:
+                faults.append(
+                    Fault((name,), f"{name} has a unit, and {name}_unit is another", "unknown_unit")
+                )
+                continue
+            record[name] = {"value": number, "unit": "".join(units)}
         elif name == "elevation_m":
-            record[name] = _number(text)
+            if text.strip():
+                record[name] = math.nan if (metres := _number(text)) is None else metres
         elif name == "raining":
             if text.strip() not in ("", "unknown", "unavailable"):
                 record[name] = WORDS.get(text.strip().lower(), text)
@@ -160,23 +167,37 @@ def _quantity(name: str, given: Any) -> float | None:
     value, unit = given["value"], given["unit"]
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    number = _finite(value)
+    if number is None:
         raise refused(name, f"{name}: value must be a finite number", "type_error")
+    if quantity == "rain_rate" and number < 0:
+        raise refused(
+            name, f"{name}: value must not be negative; null says that it is missing", "out_of_range"
+        )
     try:
-        return convert(quantity, value, str(unit))
+        return convert(quantity, number, str(unit))
     except UnknownUnit as error:
         raise refused(name, f"{name}: {error}", "unknown_unit") from None
+
+
+def _finite(value: Any) -> float | None:
+    """A JSON number as a float; None for anything else, and for an integer too large for one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _time(given: Any, now: float) -> int:
     if given is None or given == "":
         return int(now)
-    if isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given):
-        return checked_time(given, now)
+    number = _finite(_number(given) if isinstance(given, str) else given)
+    if number is not None:
+        return checked_time(number, now)
     if isinstance(given, str):
-        number = _number(given)
-        if number is not None and math.isfinite(number):
-            return checked_time(number, now)
         try:
             return checked_time(seconds_of(given), now)
         except (ValueError, OverflowError) as error:
@@ -188,12 +209,15 @@ def _time(given: Any, now: float) -> int:
 def _elevation(
     record: Mapping[str, Any], quantities: Mapping[str, float], known: float | None
 ) -> float | None:
-    given = record.get("elevation_m", quantities.get("elevation", known))
+    given = record.get("elevation_m")
+    if given is None:
+        given = quantities.get("elevation", known)
     if given is None:
         return None
-    if isinstance(given, bool) or not isinstance(given, int | float) or not -500 <= given <= 9000:
+    metres = _finite(given)
+    if metres is None or not -500 <= metres <= 9000:
         raise refused("elevation", "elevation is a number of metres from -500 to 9000", "out_of_range")
-    return float(given)
+    return metres
 
 
 def _raining(given: Any, quantities: Mapping[str, float]) -> float | None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from stations.contract import LIMITS
+
 SCALE = 29.263
 """Metres per kelvin: gas constant of dry air over the acceleration of gravity."""
 
@@ -52,7 +54,8 @@ def sea_level(
     """
     same = relative is not None and absolute is not None and abs(relative - absolute) <= SAME_HPA
     if absolute is not None and elevation_m is not None:
-        if temp_c is None:
+        coldest, warmest = LIMITS["temp_c"]
+        if temp_c is None or not coldest <= temp_c <= warmest:  # near 0 K there is no layer of air
             return SeaLevel(None, "pressure was left out: its reduction to sea level needs a temperature")
         hpa = reduced(absolute, elevation_m, temp_c)
         if same and elevation_m > LOW_STATION_M:

@@ -127,6 +127,11 @@ class Bridge:
             metrics.refused_reports.labels("mqtt").inc()
             log.warning("A message of %s was not taken: %s", message.topic.value[:100], error)
             return None
+        except Exception:
+            # Not raised: the broker would send the message again after each restart.
+            metrics.refused_reports.labels("mqtt").inc()
+            log.exception("A message of %s failed, and was not taken", message.topic.value[:100])
+            return None
 
     def _arrival(self, station: str) -> int:
         """Now, in seconds that no earlier message of the station has: each would hide the next."""

@@ -21,6 +21,7 @@ value may be a number or a text that is one.
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -147,10 +148,15 @@ def at(document: Any, path: str) -> Any:
 
 
 def number(value: Any) -> float | None:
-    """A number, or a text that is one; None for anything else, as what a silent sensor sends."""
+    """A number, or a text that is one; None for anything else, as what a silent sensor sends.
+
+    Infinite for an integer too large for a float, which is refused as a value out of range is.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         return float(value)
     except ValueError:
         return None
+    except OverflowError:
+        return math.inf

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests import old_system
 from tests.fixtures import pair
+from weather.contract.names import MANIFEST_FILE
 from weather.importing.artifacts import read
 from weather.importing.errors import BadArtifact
 
@@ -31,6 +33,15 @@ def test_a_broken_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(BadArtifact, match="is not a manifest"):
         read(scaler, model)
+
+
+def test_a_manifest_with_a_field_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    scaler, model = pair.write(tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST_FILE).read_text())
+    for change in ({"optional": ["colour"]}, {"features": [{**manifest["features"][0], "name": "colour"}]}):
+        (tmp_path / MANIFEST_FILE).write_text(json.dumps({**manifest, **change}))
+        with pytest.raises(BadArtifact, match="has colour, which is none of"):
+            read(scaler, model)
 
 
 def test_without_a_scaler_there_is_no_manifest(tmp_path: Path) -> None:

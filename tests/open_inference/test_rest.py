@@ -325,6 +325,22 @@ def test_a_header_length_that_the_body_does_not_have_is_refused(client: Client, 
     assert refusal(answer) == f"the header {HEADER} must be the number of bytes of the JSON in the body"
 
 
+def test_a_byte_order_mark_before_the_json_is_taken(client: Client) -> None:
+    json_bytes = b"\xef\xbb\xbf" + json.dumps({"inputs": [ONE]}).encode()
+    assert client.post(f"{MODEL}/infer", content=json_bytes).json()["outputs"]
+
+
+def test_sizes_too_long_for_python_to_write_are_refused(client: Client) -> None:
+    size = int("9" * 4300)
+    for inputs in (
+        [{**ONE, "shape": [size, len(ROW)]}],
+        [{**tensor, "parameters": {"binary_data_size": size}, "data": None} for tensor in named()],
+    ):
+        refused = client.post(f"{MODEL}/infer", json={"inputs": inputs})
+        assert refused.status_code == 400
+        assert "less than" in refused.json()["error"]
+
+
 def test_sizes_of_binary_data_that_do_not_fit_are_refused(client: Client) -> None:
     rows = np.array([ROW], "<f4")
     body, headers = with_binary([("observations", rows, "FP32")])

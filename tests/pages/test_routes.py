@@ -92,6 +92,14 @@ def test_the_content_security_policy_allows_files_of_this_host_only(client: http
         assert tag != "script" or element["src"]
 
 
+def test_another_method_gets_the_standard_error_body(client: httpx.Client) -> None:
+    for path in ("/", "/docs", "/model", "/openapi.json", "/static/page.js"):
+        refused = client.put(path)
+        assert refused.status_code == 405, path
+        assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD"}, path
+        assert refused.json()["detail"] == [], path
+
+
 @pytest.mark.parametrize("path", ["/", "/docs", "/model"])
 def test_links_are_relative_so_that_a_path_prefix_works(client: httpx.Client, path: str) -> None:
     page = client.get(path, headers={"Accept": "text/html"}).text

@@ -136,6 +136,20 @@ def test_a_broken_sensor_costs_its_own_value_only() -> None:
         ecowitt.parse({"tempf": "nan"}, "home", None, NOW)
 
 
+@pytest.mark.parametrize("rate", ["-9999.00", "-999.9", "-1"])
+def test_a_negative_rain_rate_is_no_dry_hour(rate: str) -> None:
+    console = ecowitt.parse({**FORM, "rainratein": rate}, "home", None, NOW)
+    assert RAIN not in console.values
+    assert console.notes == ("rainratein is negative; it was left out",)
+    query = {"dateutc": "now", "tempf": "51.3", "rainin": rate}
+    assert RAIN not in wunderground.parse(query, "home", None, NOW).values
+
+
+def test_no_pressure_is_reduced_with_a_temperature_near_0_k() -> None:
+    cold = ecowitt.parse({**FORM, "tempf": "-459.67"}, "home", 9000, NOW)
+    assert not {"temp_c", PRESSURE} & cold.values.keys()
+
+
 @pytest.mark.parametrize("text", ["2026-11-26 03:00:00", "yesterday", "2026-11-26"])
 def test_a_console_s_wrong_clock_is_refused(text: str) -> None:
     with pytest.raises(Refused, match=r"dateutc is no time|ahead of this service's clock"):
@@ -198,6 +212,18 @@ def test_named_units() -> None:
     ("change", "field", "sentence"),
     [
         ({"station": "a b"}, "station", "station is 1 to 64"),
+        ({"station": None}, "station", "station is 1 to 64"),
+        ({"station": True}, "station", "station is 1 to 64"),
+        ({"\ud800": 1}, "?", r"\? is unknown"),
+        ({"temperature": q(10**400, "C")}, "temperature", "must be a finite number"),
+        ({"time": 10**400}, "time", "time is ISO 8601"),
+        ({"elevation_m": 10**400}, "elevation", "elevation is a number of metres"),
+        ({"rain_rate": q(-9999, "mm/h")}, "rain_rate", "must not be negative"),
+        (
+            {"temperature": q(0.01, "K"), "station_pressure": q(968, "hPa"), "elevation_m": 9000},
+            "temperature",
+            "out of range",
+        ),
         ({"colour": 1}, "colour", "colour is unknown"),
         ({"temperature": 12}, "temperature", r'temperature is \{"value"'),
         ({"temperature": q(12, "grad")}, "temperature", "unit 'grad' is unknown; give one of °C"),
@@ -219,6 +245,13 @@ def test_each_fault_names_its_field(change: dict[str, Any], field: str, sentence
     with pytest.raises(Refused, match=sentence) as refusal:
         of_json({"station": "home", "temperature": q(10, "C"), **change})
     assert [fault.loc for fault in refusal.value.faults] == [(field,)]
+
+
+def test_an_elevation_that_is_null_is_the_known_one() -> None:
+    station_pressure = {"station_pressure": q(968, "hPa"), "temperature": q(10, "C")}
+    record = {"station": "home", "elevation_m": None, **station_pressure}
+    report = named.parse(record, NOW, "json", {"home": 400})
+    assert report.values[PRESSURE] == pytest.approx(1015.8, abs=0.1)
 
 
 def test_a_report_says_something() -> None:
@@ -249,6 +282,10 @@ def test_a_query_is_the_same_as_its_json() -> None:
     }
     with pytest.raises(Refused, match="temperature is no number with a unit"):
         named.from_query({"temperature": "warm"})
+    with pytest.raises(Refused, match="temperature has a unit, and temperature_unit is another"):
+        named.from_query({"temperature": "51.3 °F", "temperature_unit": "°C"})
+    with pytest.raises(Refused, match="elevation is a number of metres"):
+        of_json(named.from_query({"station": "home", "raining": "on", "elevation_m": "high"}))
 
 
 def test_every_accepted_unit_is_pint_s() -> None:

@@ -115,6 +115,14 @@ def test_rain(weather: str, rain: float | None) -> None:
 def test_recent_rain_is_over_and_a_broken_sensor_knows_nothing() -> None:
     assert values("EGLL 310200Z 24012KT 9999 FEW010 10/05 Q1013 RERA")[RAIN] == 0
     assert RAIN not in values("KABC 310200Z AUTO 24012KT 10SM CLR 10/05 A2992 RMK AO2 PWINO")
+    assert RAIN not in values("KABC 310200Z AUTO 24012KT 2SM FG CLR 10/05 A2992 RMK AO2 PWINO")
+
+
+def test_a_station_without_a_precipitation_sensor_does_not_say_that_it_is_dry() -> None:
+    assert RAIN not in values("KABC 310200Z AUTO 24012KT 10SM CLR 10/05 A2992 RMK AO1")
+    assert RAIN not in values("CABC 310200Z AUTO 24012KT 10/05 RMK AO1 SLP138 T00431010")
+    assert values("KABC 310200Z 24012KT 2SM RA CLR 10/05 A2992 RMK AO1")[RAIN] == 1
+    assert values("KABC 310200Z 24012KT 2SM SN CLR 10/05 A2992 RMK AO1")[RAIN] == 0
 
 
 @pytest.mark.parametrize(
@@ -153,6 +161,7 @@ def test_corrections_are_known(text: str) -> None:
         ("010005Z", "2013-02-01T00:00:00Z", "2013-02-01T00:05:00Z"),
         ("312355Z", "2013-02-01T00:00:00Z", "2013-01-31T23:55:00Z"),
         ("010005Z", "2013-01-31T23:59:00Z", "2013-02-01T00:05:00Z"),  # a clock that is ahead
+        ("311200Z", "2013-01-31T00:00:00Z", "2013-01-31T12:00:00Z"),  # the day as reference
         ("310000Z", "2013-03-05T00:00:00Z", "2013-01-31T00:00:00Z"),  # February has none
         ("290000Z", "2013-03-05T00:00:00Z", "2013-01-29T00:00:00Z"),
     ],
@@ -166,6 +175,7 @@ def test_the_month_is_that_of_the_last_such_day(group: str, reference: str, time
     ("text", "reason"),
     [
         ("hello", "no time such as"),
+        ("KABC 260100Z 10SM 10/05 A2992", "ahead of this service's clock"),
         ("KABC 319900Z 10/05 A2992", "no time of the last months"),
         ("KABC 310200Z NIL", "NIL"),
         ("KABC 310200Z 24012KT 10SM RAX CLR 10/05 A2992", "Unparsed groups in body 'RAX"),
@@ -178,9 +188,18 @@ def test_the_month_is_that_of_the_last_such_day(group: str, reference: str, time
 )
 def test_what_cannot_be_decoded_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(Refused, match=reason):
-        parse(text, NOW, REFERENCE)
+        parse(text, NOW, NOW if "ahead" in reason else REFERENCE)
 
 
 def test_reports_come_one_a_line_or_ended_by_an_equals_sign() -> None:
     assert split("# comment\nKABC 1\n\nKDEF  2\r\n") == ["KABC 1", "KDEF 2"]
     assert split("KABC 1\n  RMK 3=\nKDEF 2=") == ["KABC 1 RMK 3", "KDEF 2"]
+
+
+def test_a_report_without_its_equals_sign_does_not_swallow_the_next() -> None:
+    bulletin = "SAUK EGRR 310200\nMETAR\nKABC 310151Z 10/05\nRMK 3\nSPECI COR KDEF 310200Z 10/05="
+    assert split(bulletin) == [
+        "SAUK EGRR 310200",
+        "METAR KABC 310151Z 10/05 RMK 3",
+        "SPECI COR KDEF 310200Z 10/05",
+    ]

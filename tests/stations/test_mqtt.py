@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiomqtt
@@ -14,10 +15,15 @@ import pytest
 from sqlalchemy import func, select
 
 from loadtest.serving import free_port
+from stations.conversions import named
+from stations.conversions.named import parse
 from stations.demo.processes import running
+from stations.mqtt.bridge import Bridge
 from stations.mqtt.discovery import identifier
 from stations.mqtt.mapping import BadMapping, Mapped, read
 from stations.reports import Refused
+from stations.settings import Settings
+from stations.store.access import Database
 from stations.store.database import connect
 from stations.store.tables import reports
 from tests.stations.mosquitto import BROKER, broker
@@ -90,6 +96,35 @@ def test_a_mapping_makes_records(mapping: Path) -> None:
     for nothing in (b"unavailable", b"null", b"[1]", b"{}", b"true", b"\xff"):
         with pytest.raises(Refused, match="nothing of the mapping is in the message"):
             temperature.record("sensors/temperature", nothing)
+
+
+def test_a_number_too_large_for_a_float_is_refused_as_others_are(mapping: Path) -> None:
+    state, temperature, _ = read(mapping)
+    huge = temperature.record("sensors/temperature", b"1" + b"0" * 400)
+    late = state.record("weather/cabin/state", json.dumps({**MESSAGE, "ts": 10**400}).encode())
+    for record, sentence in (
+        (huge, "temperature: value must be a finite number"),
+        (late, "time is ISO 8601"),
+    ):
+        with pytest.raises(Refused, match=sentence):
+            parse(record, 0, "mqtt", {})
+
+
+def test_a_message_that_fails_for_an_unforeseen_reason_is_dropped_and_logged(
+    mapping: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(named, "parse", fail)
+    settings = Settings(mqtt_url="mqtt://127.0.0.1")
+    ingestion: Any = SimpleNamespace(elevation=None)
+    bridge = Bridge(ingestion, Database.__new__(Database), settings, read(mapping))
+    payload = json.dumps({"ts": 1, "outdoor": {"temp": 1}}).encode()
+    message = aiomqtt.Message("weather/home/state", payload, 1, False, 1, None)
+    assert bridge._report(message) is None
+    assert "weather/home/state" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tests.training.weather_records import read, record
-from weather.training.observations import LONGEST_GAP_HOURS, Missing
+from weather.training.observations import LONGEST_GAP_HOURS, BadData, Missing
 from weather.training.samples import samples
 
 
@@ -16,6 +17,23 @@ def test_zero_pressure_is_missing_and_the_last_value_stands(tmp_path: Path) -> N
     observed = read(table, tmp_path)
     assert observed.table["pressure_millibars"][10] == observed.table["pressure_millibars"][9]
     assert "1 value of pressure_millibars outside 860 … 1090 counted as missing." in observed.notes
+
+
+@pytest.mark.parametrize(
+    ("column", "factor", "sentence"),
+    [
+        ("Humidity", 100, "40 values of humidity of 40 can't be; is it another unit.* a fraction from"),
+        ("Visibility_km", 1000, "of visibility_km of 40 .* Give a number from 0 to 100 km"),
+        ("Pressure_millibars", 0.1, "of pressure_millibars"),
+    ],
+)
+def test_another_unit_is_refused_by_column(column: str, factor: float, sentence: str, tmp_path: Path) -> None:
+    table = record(40)
+    table[column] *= factor
+    with pytest.raises(BadData, match=sentence):
+        read(table, tmp_path)
+    table[column] = 0.0  # as the old system writes that there is none
+    assert len(read(table, tmp_path).table) == 40
 
 
 def test_no_value_comes_from_a_later_hour_or_another_station(tmp_path: Path) -> None:

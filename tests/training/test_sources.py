@@ -48,7 +48,10 @@ def test_a_file_without_visibility_is_read(tmp_path: Path) -> None:
     [
         (lambda t: t.drop(columns="Humidity"), "lacks the column.* Humidity"),
         (lambda t: t.assign(Humidity="wet"), "Humidity holds something that is no number"),
-        (lambda t: t.assign(Timestamp="noon"), "Timestamp holds something that is no time"),
+        (lambda t: t.assign(Timestamp="2024-05-77"), "Timestamp holds something that is no time"),
+        (lambda t: t.assign(Timestamp="noon"), "row 1: Timestamp must begin with the year"),
+        (lambda t: t.assign(Timestamp="01/05/2024 13:00"), "nobody can tell day from month"),
+        (lambda t: t.assign(Timestamp=1714568400), "Timestamp must begin with the year"),
         (lambda t: t.assign(Current_weather_condition=3), "must be 0 or 1"),
         (lambda t: t.iloc[:0], "no row"),
     ],

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from weather.contract.manifest import Manifest
 from weather.contract.names import MANIFEST_FILE
+from weather.contract.variables import FEATURES
 from weather.importing.card_files import NO_CARD, Card, read_card
 from weather.importing.errors import BadArtifact
 from weather.importing.files import read_bytes, sha256
@@ -52,6 +53,9 @@ def read(scaler: Path | None, model: Path, hints: Hints = NO_HINTS) -> Artifacts
             manifest = Manifest.model_validate_json(read_bytes(beside, MAX_BYTES))
         except ValidationError as error:
             raise BadArtifact(f"{beside} is not a manifest: {error.errors()[0]['msg']}") from error
+        unknown = {*(feature.name for feature in manifest.features), *manifest.optional} - {*FEATURES}
+        if unknown:
+            raise BadArtifact(f"{beside} has {min(unknown)}, which is none of {', '.join(FEATURES)}")
         for path, digest in zip((scaler, model), digests, strict=True):
             if manifest.sha256.get(path.name) != digest:
                 raise BadArtifact(

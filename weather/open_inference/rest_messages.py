@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -16,6 +17,9 @@ from weather.open_inference import binary
 from weather.open_inference.inputs import InputTensor
 from weather.open_inference.outputs import OutputTensor, extension_faults
 
+Size = Annotated[int, Field(ge=0, lt=2**63)]
+"""A dimension or a number of bytes. Integers in JSON may be longer than Python makes text of."""
+
 
 class RequestParameters(BaseModel):
     """Those of a request that mean something here; others, as ``content_type``, are ignored."""
@@ -28,7 +32,7 @@ class InputParameters(BaseModel):
     """Those of an input that mean something here."""
 
     model_config = ConfigDict(strict=True)
-    binary_data_size: Annotated[int, Field(ge=0)] | None = None
+    binary_data_size: Size | None = None
 
 
 class OutputParameters(BaseModel):
@@ -43,7 +47,7 @@ class RequestInput(BaseModel):
 
     model_config = ConfigDict(strict=True)
     name: str
-    shape: list[Annotated[int, Field(ge=0)]]
+    shape: list[Size]
     datatype: str
     parameters: InputParameters | None = None
     data: list[Any] | None = None
@@ -91,7 +95,7 @@ def parse(body: bytes, header_length: str | None) -> Inference:
     if header_length is not None and not json:
         return Inference(None, [binary.raw_row(raw)], [], {None: True})
     try:
-        request = InferenceRequest.model_validate_json(json)
+        request = InferenceRequest.model_validate_json(json.removeprefix(BOM_UTF8))
     except ValidationError as error:
         faults = [form_fault(item) for item in error.errors(include_url=False, include_input=False)]
         raise bad_request(faults[:MAX_FAULTS]) from None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from weather.http.openapi import document
-from weather.http.problems import Problem
+from weather.http.problems import Problem, http_problem
 from weather.pages.assets import Asset
 from weather.pages.rendering import render
 from weather.pages.served_model import ServedModel
@@ -97,6 +98,6 @@ PAGE_PATHS = {route.path for route in ROUTES}
 
 def create_app(keys_required: bool) -> Starlette:
     """The pages as an ASGI app; ``service.py`` sets ``state.served``, which returns a ``ServedModel``."""
-    app = Starlette(routes=ROUTES)
+    app = Starlette(routes=ROUTES, exception_handlers={HTTPException: http_problem})
     app.state.keys_required = keys_required
     return app

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from weather.contract.faults import accepted
 from weather.contract.variables import FEATURES, LIMITS
 from weather.training.words import counted, share
 
@@ -49,6 +50,10 @@ class Observations:
 def cleaned(name: str, digest: str, table: pd.DataFrame, notes: list[str]) -> Observations:
     """Of rows that repeat a station's hour keep the first; impossible values count as missing; a missing
     value is the last one that the station measured, as a live station would have it.
+
+    Raises:
+        BadData: most values of a column are impossible, so it has another unit. Zeros don't count: they are
+            how the old system wrote that there is no pressure.
     """
     table = table.dropna(subset=["hour"]).sort_values(["station", "hour"], kind="stable")
     repeated = table.duplicated(["station", "hour"])
@@ -57,6 +62,12 @@ def cleaned(name: str, digest: str, table: pd.DataFrame, notes: list[str]) -> Ob
     table = table[~repeated].reset_index(drop=True)
     for feature, (low, high) in LIMITS.items():
         outside = table[feature].notna() & ~table[feature].between(low, high)
+        known = table[feature].notna() & (table[feature] != 0)
+        if (outside & known).sum() > known.sum() / 2:
+            raise BadData(
+                f"{name}: {counted((outside & known).sum(), 'value')} of {feature} of {known.sum():,} can't "
+                f"be; is it another unit? Give {accepted(feature)}"
+            )
         if outside.any():
             notes.append(
                 f"{counted(outside.sum(), 'value')} of {feature} outside {low:g} … {high:g} "

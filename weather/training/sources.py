@@ -31,6 +31,9 @@ CSV_COLUMNS = {
 
 OPTIONAL_COLUMN = "Visibility_km"
 
+YEAR_FIRST = r"\s*\d{4}[-/.]\d"
+"""How a Timestamp begins; pandas takes each of the other forms, in one file, as it sees fit."""
+
 ISD_LITE_LINE = re.compile(rb"\d{4} \d\d \d\d \d\d( +-?\d+){8}\s*\Z")
 """Year, month, day, hour, then temperature, dew point, sea-level pressure, wind direction, wind speed, sky,
 precipitation in 1 h and in 6 h; tenths of degC, hPa, m/s and mm. -9999 is missing, -1 mm a trace."""
@@ -104,6 +107,13 @@ def from_csv(path: Path) -> Observations:
             "observations, and in the system that wrote such files it held the past."
         )
     columns: dict[str, object] = {"station": raw["Location"].astype(str)}
+    times = raw["Timestamp"].dropna().astype(str)
+    other = times[~times.str.match(YEAR_FIRST)]
+    if len(other):
+        raise BadData(
+            f"{path}, data row {other.index[0] + 1}: Timestamp must begin with the year, as "
+            "2024-05-01 13:00; of 01/05/2024 nobody can tell day from month"
+        )
     try:
         hours = pd.to_datetime(raw["Timestamp"], utc=True, format="mixed")
     except (ValueError, TypeError) as error:
