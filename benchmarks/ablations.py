@@ -17,7 +17,7 @@ from weather.importing import variants
 from weather.importing.artifacts import read
 from weather.importing.compiler import compile_pair
 from weather.model.classifier import Classifier
-from weather.serving import app
+from weather.serving import app, served
 from weather.serving.app import AppFactory
 from weather.serving.queue import BatchingQueue, Observe
 
@@ -35,12 +35,12 @@ def keep(*names: str) -> None:
     AppFactory.replace = replace_others  # type: ignore[method-assign]
 
 
-class Dispatcher(BatchingQueue[Any, Any]):
+class Dispatcher(BatchingQueue[Any, Any, Any]):
     """BentoML's dispatcher, behind the interface of our queue."""
 
     def __init__(
         self,
-        compute: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]],
+        compute: Callable[[Sequence[Any], Any], Awaitable[Sequence[Any]]],
         max_batch_size: int,
         max_latency: float,
         queue_wait: Observe | None = None,
@@ -52,15 +52,15 @@ class Dispatcher(BatchingQueue[Any, Any]):
         )
         self.dispatch = dispatcher(self.computed)
 
-    async def submit(self, row: Any) -> Any:
-        """The result of one row."""
-        return await self.dispatch(row)
+    async def submit(self, row: Any, model: Any) -> Any:
+        """The result of one row; all rows have the same model here."""
+        return await self.dispatch((row, model))
 
-    async def computed(self, rows: Sequence[Any]) -> Sequence[Any]:
+    async def computed(self, items: Sequence[tuple[Any, Any]]) -> Sequence[Any]:
         """The results, and the metric that BentoML has of a batch."""
         if self.batch_size is not None:
-            self.batch_size(len(rows))
-        return await self.compute(rows)
+            self.batch_size(len(items))
+        return await self.compute([row for row, _ in items], items[0][1])
 
     def drop(self) -> Any:
         """Called instead of a row's computation when the row has waited for too long."""
@@ -85,7 +85,7 @@ match WITHOUT:
     case "the batching queue":
         app.BatchingQueue = Dispatcher  # type: ignore[misc]
     case "the graph rewrite":
-        service.load = original_graph  # type: ignore[assignment]
+        served.load = original_graph  # type: ignore[assignment]
     case "switching the access log off":
         RainForecast.config["logging"]["access"]["enabled"] = True  # type: ignore[attr-defined]
     case _:
