@@ -1,25 +1,12 @@
-"""The ``compare`` command, and the answers of two models that ``promote`` judges too."""
+"""The ``compare`` command."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import bentoml
 
 from weather.commands.output import busy, put, say
 from weather.commands.parsers import Commands, add_command
-from weather.contract.names import CLASSIFIER
-from weather.contract.optional import optional_fields
-from weather.importing.errors import BadArtifact
-from weather.importing.latest import Pair, latest_pair, pair_named, stored
-from weather.model.classifier import Classifier
-from weather.model.loading import NotServable, load, stored_pair
-
-if TYPE_CHECKING:
-    from weather.reports.comparison import Answers
-    from weather.reports.logs import Log
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -48,6 +35,8 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def compare(given: argparse.Namespace) -> None:
     """Compare the served model with a challenger on logged observations."""
+    from weather.commands import pairs
+    from weather.importing.latest import pair_named
     from weather.reports import comparison, comparison_report, logs
     from weather.training.features import OPTIONAL
 
@@ -56,12 +45,12 @@ def compare(given: argparse.Namespace) -> None:
     with busy("comparing"):
         log = logs.read_log(given.log, OPTIONAL, min_rows=1)
         answers = (
-            answers_of(log, latest(), pair_named(given.challenger))
+            pairs.answers_of(log, pairs.latest(), pair_named(given.challenger))
             if given.challenger
             else comparison.logged_answers(log)
         )
         agreed = comparison.agreement(answers)
-        horizon = given.horizon or horizon_of(answers.served)
+        horizon = given.horizon or pairs.horizon_of(answers.served)
         judged = comparison.judge(answers, given.outcomes, horizon) if given.outcomes else None
         text = comparison_report.report(answers, agreed, judged)
         if given.out:
@@ -74,50 +63,3 @@ def compare(given: argparse.Namespace) -> None:
         str(given.out) if given.out else text.rstrip(),
         given.json,
     )
-
-
-def latest() -> Pair:
-    """The latest pair of the store.
-
-    Raises:
-        BadArtifact: there is none.
-    """
-    pair = latest_pair()
-    if pair is None:
-        raise BadArtifact("the model store has no latest pair that can be read: run `make import` first")
-    return pair
-
-
-def answers_of(log: Log, served: Pair, challenger: Pair) -> Answers:
-    """What two pairs of the store say to the observations of a log.
-
-    Raises:
-        BadArtifact: one of them fails the check that the service makes at its start.
-    """
-    from weather.reports.comparison import computed_answers
-
-    sides, optional = [], []
-    for pair in (served, challenger):
-        sides.append((pair.classifier, checked(pair)))
-        optional.append(optional_fields(bentoml.models.get(pair.classifier).info.metadata))
-    return computed_answers(log, sides[0], sides[1], optional[0] & optional[1])
-
-
-def checked(pair: Pair) -> Classifier:
-    """The classifier of a pair, after the check that the service makes at its start.
-
-    Raises:
-        BadArtifact: no service would serve it.
-    """
-    try:
-        return load(*stored_pair(pair.classifier))
-    except NotServable as reason:
-        raise BadArtifact(f"no service would serve {pair.classifier}: {reason}") from None
-
-
-def horizon_of(classifier: str) -> int | None:
-    """The horizon of a classifier, if it is in the store and has a manifest."""
-    model = stored(classifier) if classifier.startswith(f"{CLASSIFIER}:") else None
-    metadata: dict[str, Any] = model.info.metadata if model else {}
-    horizon: int | None = metadata.get("manifest", {}).get("horizon_hours")
-    return horizon

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
-
-import bentoml
+from typing import TYPE_CHECKING, Any
 
 from weather.commands.output import put, say
 from weather.commands.parsers import Commands, add_command
-from weather.importing import latest as store
+
+if TYPE_CHECKING:  # see commands.pairs
+    import bentoml
+
+    from weather.importing.latest import Pair
 
 HISTORY_LINES = 10
 
@@ -21,6 +23,8 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def models(given: argparse.Namespace) -> None:
     """List the pairs in the model store, the latest marked, and what was the latest when."""
+    from weather.importing import latest as store
+
     store.settle()
     latest, changes = store.latest_pair(), store.history()
     rows = [facts(tag, model, latest) for tag, model in store.classifiers().items()]
@@ -60,9 +64,11 @@ def models(given: argparse.Namespace) -> None:
     )
 
 
-def facts(tag: str, model: bentoml.Model | None, latest: store.Pair | None) -> dict[str, Any]:
+def facts(tag: str, model: bentoml.Model | None, latest: Pair | None) -> dict[str, Any]:
     """What a list has of one classifier."""
-    pair = store.pair_of(model) if model else None
+    from weather.importing.latest import pair_of
+
+    pair = pair_of(model) if model else None
     metadata: dict[str, Any] = model.info.metadata if model else {}
     manifest = metadata.get("manifest", {})
     problem = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from weather.commands.compare import answers_of, checked, horizon_of, latest
 from weather.commands.output import busy, put, say
 from weather.commands.parsers import Commands, add_command
-from weather.importing import latest as store
 from weather.importing.errors import BadArtifact
-from weather.importing.latest import Pair
+
+if TYPE_CHECKING:  # see commands.pairs
+    from weather.importing.latest import Pair
 
 WHEN = (
     "A service with WEATHER_FOLLOW_LATEST takes it by itself; others at their next start, or on SIGHUP to "
@@ -48,6 +49,9 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def promote(given: argparse.Namespace) -> None:
     """Make a pair in the model store the latest, after the service's own check of it."""
+    from weather.commands.pairs import checked
+    from weather.importing import latest as store
+
     if bool(given.log) != bool(given.outcomes):
         raise BadArtifact("give --log and --outcomes together, or neither: a pair is judged by both")
     store.settle()
@@ -63,6 +67,9 @@ def promote(given: argparse.Namespace) -> None:
 
 def rollback(given: argparse.Namespace) -> None:
     """Make the pair the latest that was the latest before; again goes back one more."""
+    from weather.commands.pairs import checked
+    from weather.importing import latest as store
+
     store.settle()
     before = store.previous(store.history())
     if before is None:
@@ -74,6 +81,7 @@ def rollback(given: argparse.Namespace) -> None:
 
 def worse(given: argparse.Namespace, pair: Pair) -> str | None:
     """How much worse a pair was than the latest; None if that can't be said."""
+    from weather.commands.pairs import answers_of, horizon_of, latest
     from weather.reports import comparison, logs
     from weather.training.features import OPTIONAL
 
@@ -88,6 +96,8 @@ def worse(given: argparse.Namespace, pair: Pair) -> str | None:
 
 def change(pair: Pair, action: str, forced: str | None, as_json: bool) -> None:
     """Make a pair the latest and say so."""
+    from weather.importing import latest as store
+
     before = store.latest_pair()
     changed = store.make_latest(pair, action, forced)
     if changed:
