@@ -67,7 +67,9 @@ def test_the_newest_of_several_pairs_of_models_is_judged_and_the_rest_is_said(tm
 
 
 def test_a_log_without_a_challenger_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match="none of 30 lines has a challenger's answer: serve with WEATHER_CHALL"):
+    with pytest.raises(
+        BadData, match="none of 30 lines has a challenger's answer: serve with WEATHER_CHALLENGER"
+    ):
         logged_answers(log_of(tmp_path, lines(30)))
 
 
