@@ -57,7 +57,7 @@ class RainForecast:
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def freeze_heap(self) -> None:
         """Exclude the objects made at start-up from garbage collection: the 99th percentile at 32
-        connections is 16 ms with this, 82 ms without (docs/performance.md).
+        connections is 6 ms with this, 90 ms without (docs/performance.md).
         """
         gc.collect()
         gc.freeze()

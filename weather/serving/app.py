@@ -117,7 +117,7 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         """What to use instead of one of BentoML's middlewares."""
         kind: Any = middleware.cls
         if kind is TimeoutMiddleware:
-            # BentoML's starts a task per request and leaves a timer behind (1.5 x).
+            # BentoML's starts a task per request and leaves a timer behind (1.3 x).
             return [Middleware(Deadline, seconds=self.timeout)]
         if kind is RunnerTrafficMetricsMiddleware:
             # BentoML's looks up five labelled series per request and writes to each (1.6 x).
@@ -128,7 +128,7 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
             # BentoML's gives slots to requests whose body is still arriving. Admission has its limit.
             return []
         if kind is OpenTelemetryMiddleware:
-            # BentoML's builds a span per request even when no exporter is configured (3.3 x).
+            # BentoML's builds a span per request even when no exporter is configured (4.0 x).
             return [middleware, Middleware(NoteModelVersion, note=trace_model)] if tracing() else []
         if kind is AccessLogMiddleware:
             return [middleware, Middleware(NoteModelVersion, note=answered_by.set)]
