@@ -57,7 +57,7 @@ key: $(VENV)/import ## make an API key for NAME=…
 picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
 	$(BIN)/python -m tests.pages.picture
 
-test: $(VENV)/development ## run all tests but the slow ones, 2 minutes (ARGS=… for pytest)
+test: $(VENV)/development ## run all tests but the slow ones, 4 minutes (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 test-stations: $(VENV)/development ## the tests of the second service, 2 minutes (ARGS=… for pytest)

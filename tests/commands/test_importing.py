@@ -54,6 +54,7 @@ def test_import_says_what_it_understood_in_words_and_as_json(tmp_path: Path) -> 
     assert understood["check"]["rows"] > 1000
 
 
+@pytest.mark.slow("many runs of the command")
 def test_import_takes_what_the_files_cannot_tell(tmp_path: Path) -> None:
     for name, option, line in (
         ("class_0_is_rain", ("--rain-label", "0"), "0 is Rain, 1 is No_Rain"),
@@ -66,6 +67,7 @@ def test_import_takes_what_the_files_cannot_tell(tmp_path: Path) -> None:
         assert line in done.stderr
 
 
+@pytest.mark.slow("many runs of the command")
 def test_import_checks_a_users_own_answers_and_stores_nothing_that_differs(tmp_path: Path) -> None:
     folder, rows = FIXTURES / "small_xgboost", np.load(FIXTURES / "rows.npy")
     label, chance = np.load(folder / "label.npy"), np.load(folder / "prob.npy")

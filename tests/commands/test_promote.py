@@ -122,6 +122,7 @@ def test_a_pair_that_no_service_would_serve_is_not_promoted_even_by_force(
         assert latest(home) == first
 
 
+@pytest.mark.slow("many runs of the command")
 def test_a_pair_that_was_worse_is_promoted_by_force_only_and_the_history_says_so(
     store: tuple[Path, str, str], log: Path, tmp_path: Path
 ) -> None:
@@ -169,6 +170,7 @@ def test_what_can_not_be_done_is_said_in_a_sentence(
     assert latest(two[0]) == two[1]
 
 
+@pytest.mark.slow("many runs of the command")
 def test_two_models_of_the_store_are_compared_on_a_log(
     two: tuple[Path, str, str], log: Path, tmp_path: Path
 ) -> None:

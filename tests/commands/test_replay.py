@@ -74,6 +74,7 @@ def test_the_same_model_gives_the_logged_answers(service: tuple[str, Path]) -> N
     assert "0 faults" in done.stderr
 
 
+@pytest.mark.slow("many runs of the command")
 @pytest.mark.parametrize("change", ["probability", "prediction"])
 def test_another_answer_of_the_same_model_is_a_fault_with_its_own_exit_code(
     change: str, service: tuple[str, Path], tmp_path: Path
@@ -108,6 +109,7 @@ def test_a_row_that_was_answered_and_is_refused_now_is_a_fault(
     assert "1 row refused with 400: visibility_km" in done.stdout
 
 
+@pytest.mark.slow("two services")
 def test_another_model_is_summarised(service: tuple[str, Path], other: tuple[str, Path]) -> None:
     _, log = service
     url, key = other
@@ -171,6 +173,7 @@ def reluctant(url: str, refusals: int) -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.mark.slow("waits for retries")
 def test_what_is_refused_for_a_moment_is_sent_again(service: tuple[str, Path], tmp_path: Path) -> None:
     url, log = service
     few = tmp_path / "few.log"

@@ -71,6 +71,7 @@ def test_forecasts_stand_beside_the_columns_of_the_input(
     assert json.loads((out / "_SUCCESS").read_text())["rows"] == 1000
 
 
+@pytest.mark.slow("many runs of the command")
 def test_parquet_gives_the_forecasts_of_csv(pair: tuple[str | Path, ...], tmp_path: Path) -> None:
     csv_file(tmp_path / "rows.csv", 1000)
     parquet_file(tmp_path / "rows.parquet", 1000, 300)
@@ -180,6 +181,7 @@ def first_part(out: Path, process: subprocess.Popen[str]) -> None:
     until(lambda: process.poll() is not None or next((out / "_parts").glob("*.json"), None))
 
 
+@pytest.mark.slow("many runs of the command")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)]
 )
@@ -226,6 +228,7 @@ def test_a_part_that_was_lost_or_cut_is_computed_again(
     assert contents(expected) == before
 
 
+@pytest.mark.slow("many runs of the command")
 def test_a_folder_of_another_job_is_left_alone(pair: tuple[str | Path, ...], tmp_path: Path) -> None:
     source, out = csv_file(tmp_path / "rows.csv", 10), tmp_path / "out"
     command: tuple[str | Path, ...] = ("score", "--in", source, "--out", out)

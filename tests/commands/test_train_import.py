@@ -115,6 +115,7 @@ def test_the_card_says_what_a_reader_must_know(trained: Path) -> None:
             assert (trained / picture.split(")")[0]).exists()
 
 
+@pytest.mark.slow("many runs of the command")
 def test_evaluate_prints_the_verification_beside_the_references(climate: Path, pair_folder: Path) -> None:
     done = run_cli("evaluate", "--data", climate, *files_of(pair_folder), "--json")
     assert done.returncode == 0, done.stderr
@@ -127,6 +128,7 @@ def test_evaluate_prints_the_verification_beside_the_references(climate: Path, p
     assert table.stdout.splitlines()[0].startswith("| forecaster | POD |")
 
 
+@pytest.mark.slow("many runs of the command")
 def test_evaluate_takes_the_old_systems_artifacts_when_told_their_horizon(
     climate: Path, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_forecast_is_that_of_http_and_counted_as_one(bentoml_home: Path) -> No
     assert sum(map(int, forecasts)) == 2, "one by HTTP and one by gRPC"
 
 
+@pytest.mark.slow("a service of its own")
 def test_a_model_that_failed_its_check_is_not_ready_in_either_protocol(
     bentoml_home: Path, tmp_path: Path
 ) -> None:
@@ -112,6 +113,7 @@ def test_tls_and_keys_are_those_of_http(
         assert error.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+@pytest.mark.slow("starts workers")
 def test_several_workers_share_the_port(bentoml_home: Path) -> None:
     options = "services.rain_forecast.workers=2"
     with listening(bentoml_home, {"BENTOML_CONFIG_OPTIONS": options}) as (service, address):
@@ -129,6 +131,7 @@ def test_several_workers_share_the_port(bentoml_home: Path) -> None:
                 assert infer(channel).outputs
 
 
+@pytest.mark.slow("waits for a lame duck")
 def test_sigterm_drains_grpc_as_it_does_http(bentoml_home: Path) -> None:
     async def go(address: str, process: subprocess.Popen[bytes]) -> None:
         async with grpc.aio.insecure_channel(address) as channel:
@@ -144,6 +147,7 @@ def test_sigterm_drains_grpc_as_it_does_http(bentoml_home: Path) -> None:
         assert service.process.wait(SECONDS) == 0
 
 
+@pytest.mark.slow("starts two services")
 def test_a_port_that_is_taken_is_not_shared_with_another_service(bentoml_home: Path, tmp_path: Path) -> None:
     with listening(bentoml_home) as (_, address), (tmp_path / "log").open("wb") as log:
         port = address.rpartition(":")[2]

@@ -37,6 +37,7 @@ def test_importing_twice_adds_nothing_and_does_not_fail(tmp_path: Path) -> None:
     assert tags(tmp_path) == before
 
 
+@pytest.mark.slow("many runs of the command")
 def test_importing_an_older_pair_again_makes_it_the_latest(tmp_path: Path) -> None:
     ours, old = tmp_path / "ours", tmp_path / "old"
     old.mkdir()

@@ -89,6 +89,7 @@ def test_held_out_rows_have_not_drifted_and_the_report_counts_bad_lines(
         assert report.with_name(picture).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow("compares a year of hours")
 def test_a_shifted_feature_is_the_one_that_is_named_and_without_out_stdout_has_the_result(
     logs: tuple[Path, Path],
 ) -> None:

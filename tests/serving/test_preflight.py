@@ -186,6 +186,7 @@ def test_what_is_legal_but_rarely_meant_is_a_warning() -> None:
     assert "services.rain_forecast.workers" in no_effect
 
 
+@pytest.mark.slow("a service of its own")
 def test_options_that_bentoml_ignores_are_in_the_log(bentoml_home: Path, tmp_path: Path) -> None:
     file = tmp_path / "log"
     with file.open("wb") as log, running(bentoml_home, flags=("--api-workers", "2"), log=log):

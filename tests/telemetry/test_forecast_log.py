@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 
 from loadtest.run import logging_to
 from loadtest.serving import PROJECT, served
@@ -65,6 +66,7 @@ def test_forecasts_succeed_when_the_log_cannot_be_written(bentoml_home: Path, tm
     assert output.read_text().count("no more forecasts are logged") == 1
 
 
+@pytest.mark.slow("a service and a report")
 def test_a_missing_value_is_null_in_the_log_and_the_drift_report_reads_it(
     committed_home: Path, tmp_path: Path
 ) -> None:
