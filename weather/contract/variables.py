@@ -1,4 +1,4 @@
-"""What follows from the declared fields: tables by name, class words by decision, bodies of requests."""
+"""What follows from the declared fields: tables by name, class words, bodies and their limit of rows."""
 
 from __future__ import annotations
 
