@@ -25,22 +25,26 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The lock files form a chain, each a superset of the one before. A stamp marks what .venv holds;
-# a larger set satisfies every target that needs a smaller one.
+# a larger set satisfies every target that needs a smaller one. pip is quiet for a minute or two.
+INSTALL = @echo "installing the $$(grep -c '^[A-Za-z].*==' $<) packages of $< …" >&2
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/development: requirements/development.lock requirements/places.lock requirements/schemas.lock | $(BIN)/python
+	$(INSTALL)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/places.lock -r requirements/schemas.lock
 	touch $(VENV)/import $(VENV)/training $@
 
 $(VENV)/training: requirements/training.lock requirements/places.lock | $(BIN)/python
+	$(INSTALL)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/places.lock
 	touch $(VENV)/import $@
 
 $(VENV)/import: requirements/import.lock | $(BIN)/python
+	$(INSTALL)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
