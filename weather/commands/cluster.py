@@ -36,7 +36,9 @@ def connected(address: str, packages: Sequence[str] = ()) -> Iterator[Client]:
     """
     from distributed import Client, KilledWorker
 
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # a sentence of ours, no tracebacks
+    # A lost connection is a sentence of ours, without the tracebacks of what used it in the background.
+    for name in ("distributed.client", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client: Any = Client(address, timeout=SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
