@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from sqlalchemy import select
 
 from loadtest import serving
@@ -101,7 +100,6 @@ def without_forecast(database: str) -> int:
     return found
 
 
-@pytest.mark.slow("kills and restarts it many times")
 def test_sigkill_at_any_moment_loses_no_accepted_report(url: str, database_url: str) -> None:
     senders = Senders()
     for kills in range(1, KILLS + 1):
@@ -118,7 +116,6 @@ def test_sigkill_at_any_moment_loses_no_accepted_report(url: str, database_url: 
         until(lambda: without_forecast(database_url) == 0)
 
 
-@pytest.mark.slow("restarts a service")
 def test_with_the_forecast_service_killed_reports_are_taken_and_it_catches_up(
     bentoml_home: Path, tmp_path: Path
 ) -> None:
