@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow.csv import ConvertOptions, InvalidRow, ParseOptions, ReadOptions, read_csv
 
+from weather.contract.csv_cells import number
 from weather.contract.variables import FEATURES
 from weather.scoring.chunks import Chunk
 from weather.scoring.errors import NotScorable
@@ -97,7 +98,7 @@ def _chunk(block: bytes, header: list[str], columns: list[str], optional: frozen
 
     def record_at(row: int) -> dict[str, float | str]:
         texts = {name: column[row].as_py() for name, column in cells.items()}
-        return {name: _number(text) for name, text in texts.items() if text.strip()}
+        return {name: number(text) for name, text in texts.items() if text.strip()}
 
     good, rejections = validate(values, absent, optional, record_at)
     rejections = [rejection._replace(row=int(places[rejection.row])) for rejection in rejections]
@@ -169,15 +170,6 @@ def _numbers(cells: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         numbers = pc.if_else(pc.match_substring_regex(trimmed, NUMBER), trimmed, pa.scalar(None, pa.string()))
         values = pc.cast(numbers, pa.float64()).to_numpy(zero_copy_only=False)
         return values, pc.equal(trimmed, "").to_numpy(zero_copy_only=False)
-
-
-def _number(cell: str) -> float | str:
-    """A number if the API takes the cell for one; Python also accepts 1_0 and digits of other scripts."""
-    text = cell.strip()
-    try:
-        return float(text) if text.isascii() and "_" not in text else cell
-    except ValueError:
-        return cell
 
 
 def _line(file: BinaryIO, path: Path) -> bytes:

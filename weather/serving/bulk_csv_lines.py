@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from weather.contract.csv_cells import number
 from weather.contract.faults import Fault, faults
 from weather.contract.optional import record_type
 from weather.contract.variables import WeatherVariables, as_rows
@@ -52,19 +53,10 @@ def csv_records(
                 message = f"{len(cells)} values instead of {len(names)}"
                 yield Fault(["observations", index], message, "csv_row")
                 continue
-            values = {name: _number(cell) for name, cell in zip(names, cells, strict=True) if cell.strip()}
+            values = {name: number(cell) for name, cell in zip(names, cells, strict=True) if cell.strip()}
             try:
                 yield record.model_validate(values)
             except ValidationError as error:
                 yield from faults(error, "observations", index, number="a number")
     except csv.Error:
         yield NOT_A_TABLE
-
-
-def _number(cell: str) -> float | str:
-    """A number if it is a decimal; Python also accepts 1_0 and digits of other scripts."""
-    text = cell.strip()
-    try:
-        return float(text) if text.isascii() and "_" not in text else cell
-    except ValueError:
-        return cell
