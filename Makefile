@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # process: they share their services.
 PARALLEL ?= -n 4 --dist loadfile
 
-.PHONY: help serve stations key picture test test-stations test-all coverage test-artifacts test-clients check hooks train import evaluate bento image test-image image-stations test-image-stations render loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve stations key picture notebook test test-stations test-all coverage test-artifacts test-clients check hooks train import evaluate bento image test-image image-stations test-image-stations render loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ key: $(VENV)/import ## make an API key for NAME=…
 
 picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
 	$(BIN)/python -m tests.pages.picture
+
+notebook: $(VENV)/development ## run docs/tutorial.ipynb and store its outputs, a minute
+	$(BIN)/python -m tests.documents.notebook
 
 test: $(VENV)/development ## run all tests but the slow ones, 4 minutes (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
