@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import nbformat
@@ -17,21 +17,27 @@ NOTEBOOK = PROJECT / "docs" / "tutorial.ipynb"
 CELL_SECONDS = 600
 
 
-def executed(path: Path = NOTEBOOK) -> nbformat.NotebookNode:
-    """The notebook with the outputs of this run, and nothing that depends on machine or time.
+def read() -> nbformat.NotebookNode:
+    """The notebook as it is committed."""
+    return nbformat.read(NOTEBOOK, as_version=4)
+
+
+def executed(
+    notebook: nbformat.NotebookNode, environment: Mapping[str, str] = os.environ
+) -> nbformat.NotebookNode:
+    """The notebook with the outputs of this run, without addresses of objects in memory.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed.
     """
-    notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
         record_timing=False,
-        resources={"metadata": {"path": str(path.parent)}},
+        resources={"metadata": {"path": str(NOTEBOOK.parent)}},
         config=Config(KernelManager={"transport_encryption": "auto"}),
     )
-    client.execute()
+    client.execute(env=dict(environment))
     return settled(notebook)
 
 
@@ -59,7 +65,7 @@ def code_cells(notebook: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNod
 
 def main() -> None:
     """Run it, and write it."""
-    nbformat.write(executed(), NOTEBOOK)
+    nbformat.write(executed(read()), NOTEBOOK)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs the fenced blocks of a document in their order, each as its language says.
+"""Runs the fenced blocks of a document in their order, twice, each as its language says.
 
 console    each ``$ command`` is run, and must print, stdout and stderr, what stands below it
 python     run in one namespace a document; a ``text`` block right below is what it prints
@@ -6,7 +6,11 @@ sh         not run, but each command is checked as far as it can be (``RULES``);
            the service for what follows
 json       parsed
 
-Any other block, and any command in ``sh`` that no rule knows, fails: nothing is skipped.
+Any other block, and any command in ``sh`` that no rule knows, fails: nothing is skipped. So does a document whose
+commands leave files that git does not ignore.
+
+A part, which is what stands below a heading of the second level, is also run alone, after the parts that it says it
+continues: "Continues [title](#anchor)."
 """
 
 from __future__ import annotations
@@ -19,9 +23,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, chdir, redirect_stdout
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +44,8 @@ SHOWN_URL = "http://127.0.0.1:3000"
 """The service's address in documents."""
 
 ASSIGNMENT = re.compile(r"(\w+)=(.*)")
+PART = re.compile(r"^## (.+)$", re.MULTILINE)
+CONTINUES = re.compile(r"^Continues (.+)\.$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -49,12 +57,11 @@ class Block:
     text: str
 
 
-def blocks(document: str) -> Iterator[Block]:
+def blocks(document: str) -> list[Block]:
     """The fenced blocks of a Markdown text; a fence that begins no block, an indented one say, fails."""
     fenced = list(re.finditer(r"^```([^\n]*)\n(.*?)^```$", document, re.MULTILINE | re.DOTALL))
     assert 2 * len(fenced) == len(re.findall(r"^\s*(?:```|~~~)", document, re.MULTILINE))
-    for found in fenced:
-        yield Block(document[: found.start()].count("\n") + 2, found[1].strip(), found[2])
+    return [Block(document[: found.start()].count("\n") + 2, found[1].strip(), found[2]) for found in fenced]
 
 
 def sessions(text: str) -> Iterator[tuple[str, str]]:
@@ -79,7 +86,27 @@ def unfinished(command: str) -> bool:
     """Whether bash would ask for more."""
     if command.endswith("\\"):
         return True
-    return subprocess.run(["bash", "-nc", command], capture_output=True, check=False).returncode != 0
+    done = subprocess.run(["bash", "-nc", command], capture_output=True, text=True, check=False)
+    return done.returncode != 0 or "here-document" in done.stderr
+
+
+def anchor(title: str) -> str:
+    """Of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def parts(document: str) -> dict[str, list[Block]]:
+    """The blocks of each part by its anchor, after those of the parts that it continues."""
+    found = blocks(document)
+    starts = [(document[: title.start()].count("\n"), title) for title in PART.finditer(document)]
+    own: dict[str, list[Block]] = {}
+    for (start, title), (end, following) in pairwise([*starts, (len(document), None)]):
+        name = anchor(title[1])
+        text = document[title.end() : following.start() if following else None]
+        continued = re.findall(r"\]\(#([\w-]+)\)", " ".join(CONTINUES.findall(text)))
+        before = dict.fromkeys(block for other in continued for block in own[other])
+        own[name] = [*before, *(block for block in found if start < block.line < end)]
+    return own
 
 
 def comparable(text: str) -> str:
@@ -99,18 +126,28 @@ class Document:
     def __init__(self, path: Path, at: Path, home: Path, url: str = "") -> None:
         self.path = path
         self.at = at
-        self.home = home
-        self.url = self.given = url
-        self.namespace: dict[str, Any] = {"__name__": "__main__"}
+        self.home = self.given_home = home
+        self.url = self.given_url = url
+        self.namespace: dict[str, Any] = {}
         self.services = ExitStack()
         for path in PROJECT.iterdir():
             if not path.name.startswith("."):
                 (at / path.name).symlink_to(path)
 
     def run(self) -> None:
-        """Run all blocks; raise at the first that does not do what the document says."""
-        found = list(blocks(self.path.read_text()))
+        """Run all blocks, twice; raise at the first that does not do what the document says."""
+        found = blocks(self.path.read_text())
         assert found, f"{self.path} has no block"
+        self.run_blocks(found)
+        self.run_blocks(found)
+
+    def run_part(self, name: str) -> None:
+        """Run a part alone; raise as ``run`` does."""
+        self.run_blocks(parts(self.path.read_text())[name])
+
+    def run_blocks(self, found: list[Block]) -> None:
+        """Run blocks as who begins to read runs them: no service of the document's, no Python names."""
+        self.url, self.home, self.namespace = self.given_url, self.given_home, {"__name__": "__main__"}
         with self.services, chdir(self.at):
             for block, following in zip(found, [*found[1:], Block(0, "", "")], strict=True):
                 where = f"{self.path.name}, line {block.line}"
@@ -132,6 +169,19 @@ class Document:
                         json.loads(block.text)
                     case _:
                         raise AssertionError(f"{where}: nobody has said how ```{block.language} is run")
+        self.check_ignored()
+
+    def check_ignored(self) -> None:
+        """What the document's commands leave in the project's folder is ignored by git."""
+        with tempfile.TemporaryDirectory() as repository:
+            subprocess.run(["git", "init", "--quiet", repository], check=True)
+            shutil.copy(PROJECT / ".gitignore", repository)
+            for path in self.at.iterdir():
+                if not path.is_symlink():
+                    name = f"{path.name}/" if path.is_dir() else path.name
+                    command = ["git", "-C", repository, "check-ignore", "--quiet", name]
+                    ignored = subprocess.run(command, check=False).returncode == 0
+                    assert ignored, f"{self.path.name} leaves {name}, which .gitignore does not have"
 
     def placed(self, text: str) -> str:
         """``text`` with this run's service and interpreter in the place of those of the document."""
@@ -162,6 +212,11 @@ class Document:
     def check(self, command: str, where: str) -> None:
         """Check one command of an ``sh`` block."""
         words = shlex.split(command, comments=True)
+        if words[0] == "export":  # a model store of the document's own
+            name, _, path = words[1].partition("=$PWD/")
+            assert (name, len(words)) == ("BENTOML_HOME", 2), f"{where}: {command}"
+            self.home = self.at / path
+            return
         environment = {}
         while words and (given := ASSIGNMENT.fullmatch(words[0])):
             environment[given[1]] = given[2]
@@ -171,8 +226,8 @@ class Document:
                 rule(words[len(start) :])
                 break
         else:
-            raise AssertionError(f"{where}: no rule in tests/documents.py for: {command}")
-        if words[:2] == ["make", "serve"] and (environment or not self.given):
+            raise AssertionError(f"{where}: no rule in tests/documents/runner.py for: {command}")
+        if words[:2] == ["make", "serve"] and (environment or not self.given_url):
             self.services.close()
             self.url = self.services.enter_context(served(self.home, env=in_full(environment, self.at)))
 
@@ -252,6 +307,18 @@ def dask(words: list[str]) -> None:
     command.make_context(words[0], words[1:]).close()
 
 
+def container(words: list[str]) -> None:
+    """What is published and which image is run; deploy/image/test_first_model.py runs the container."""
+    assert "--publish" in words
+    assert words[-1].count(":") == 1, words[-1]
+
+
+def in_engine(words: list[str]) -> None:
+    """The script is there, and the command that it runs is one that is known."""
+    assert words[:1] in (["make"], ["podman"])
+    RULES[tuple(words[: 1 if words[0] == "make" else 2])](words[1 if words[0] == "make" else 2 :])
+
+
 def train_import_py(words: list[str]) -> None:
     """The arguments are accepted."""
     train_import.parser().parse_args(words)
@@ -262,8 +329,11 @@ RULES: dict[tuple[str, ...], Callable[[list[str]], None]] = {
     (".venv/bin/bentoml",): bentoml,
     (".venv/bin/dask",): dask,
     (".venv/bin/python", "train_import.py"): train_import_py,
+    ("deploy/image/engine.sh",): in_engine,
     ("docker", "compose"): compose,
+    ("docker", "run"): container,
     ("kubectl", "apply"): kustomize,
+    ("podman", "run"): container,
     ("prometheus",): prometheus,
 }
 """How the commands of ``sh`` blocks are checked, by their first words."""

@@ -27,15 +27,15 @@ RIGHT = """
       cat
     one
     two
-    $ echo 7 >number
-    $ cat number
+    $ echo 7 >key.txt
+    $ cat key.txt
     7
     ```
 
     ```python
     from pathlib import Path
 
-    number = int(Path("number").read_text())
+    number = int(Path("key.txt").read_text())
     print(number)
     ```
 
@@ -46,10 +46,69 @@ RIGHT = """
     ```sh
     make test ARGS="-k one"   # some of them
     WEATHER_LAME_DUCK_SECONDS=5 .venv/bin/bentoml serve . --port 3001
+    docker run --rm --publish 127.0.0.1:3000:3000 mine:1
+    deploy/image/engine.sh make image IMAGE=mine:1
+    deploy/image/engine.sh podman run --rm --publish 127.0.0.1:3000:3000 mine:1
     .venv/bin/python train_import.py train --data mine.csv \\
       --horizon 6
     ```
     """
+
+
+PARTS = """
+    Not a part.
+
+    ```console
+    $ mkdir -p reports
+    ```
+
+    ## The first
+
+    ```python
+    number = 7
+    ```
+
+    ## The second, of two words
+
+    Continues [The first](#the-first).
+
+    ```python
+    print(number)
+    ```
+
+    ```text
+    7
+    ```
+    """
+
+
+def test_parts_are_run_alone_after_those_that_they_continue(tmp_path: Path) -> None:
+    document = run(tmp_path, PARTS)
+    document.run_part("the-first")
+    document.run_part("the-second-of-two-words")
+    document.path.write_text(textwrap.dedent(PARTS.replace("Continues", "After")))
+    document.run()
+    with pytest.raises(NameError, match="number"):
+        document.run_part("the-second-of-two-words")
+
+
+def test_a_heredoc_is_one_command() -> None:
+    command = "cat - /dev/null <<'END'\none\n\ntwo\nEND"
+    assert list(sessions(f"$ {command}\none\n\ntwo\n")) == [(command, "one\n\ntwo\n")]
+
+
+def test_a_model_store_of_the_documents_own_is_used(tmp_path: Path) -> None:
+    text = """
+        ```sh
+        export BENTOML_HOME="$PWD/mine/bentoml"
+        ```
+
+        ```console
+        $ echo ${BENTOML_HOME#$PWD/}
+        mine/bentoml
+        ```
+        """
+    run(tmp_path, text)
 
 
 def test_what_is_right_passes_and_leaves_its_names(tmp_path: Path) -> None:
@@ -61,10 +120,14 @@ def test_what_is_right_passes_and_leaves_its_names(tmp_path: Path) -> None:
     [
         "```console\n$ echo one\ntwo\n```\n",
         "```console\n$ echo one; false\none\n```\n",
+        "```console\n$ mkdir reports\n```\n",
+        "```console\n$ touch not-ignored\n```\n",
         "```python\nprint(1)\n```\n\n```text\n2\n```\n",
         "```python\nprint('nobody shows this')\n```\n",
         "```text\nof nothing\n```\n",
         "```sh\nrm -r important\n```\n",
+        "```sh\ndocker run --rm mine:1\n```\n",
+        "```sh\ndeploy/image/engine.sh rm -r important\n```\n",
         "```rust\nfn main() {}\n```\n",
         "```\nno language\n```\n",
         "- indented\n\n  ```sh\n  make test\n  ```\n",
