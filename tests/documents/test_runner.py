@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.documents.runner import Document, commands, comparable, sessions
+from tests.documents.runner import Document, commands, comparable, parts, sessions
 
 
 def run(tmp_path: Path, text: str) -> Document:
@@ -68,7 +68,13 @@ PARTS = """
     number = 7
     ```
 
-    ## The second, of two words
+    ## The second
+
+    ```console
+    $ true
+    ```
+
+    ## The third, of two words
 
     Continues [The first](#the-first).
 
@@ -83,13 +89,15 @@ PARTS = """
 
 
 def test_parts_are_run_alone_after_those_that_they_continue(tmp_path: Path) -> None:
-    document = run(tmp_path, PARTS)
-    document.run_part("the-first")
-    document.run_part("the-second-of-two-words")
-    document.path.write_text(textwrap.dedent(PARTS.replace("Continues", "After")))
-    document.run()
+    found = parts(textwrap.dedent(PARTS))
+    assert [block.language for block in found["the-first"]] == ["console", "python"]
+    assert found["the-third-of-two-words"] == [*found["the-first"], *found["the-third-of-two-words"][2:]]
+    run(tmp_path, PARTS)
+
+
+def test_a_part_that_does_not_say_what_it_continues_fails(tmp_path: Path) -> None:
     with pytest.raises(NameError, match="number"):
-        document.run_part("the-second-of-two-words")
+        run(tmp_path, PARTS.replace("Continues", "After"))
 
 
 def test_a_heredoc_is_one_command() -> None:
