@@ -19,7 +19,8 @@ CELL_SECONDS = 600
 
 def read() -> nbformat.NotebookNode:
     """The notebook as it is committed."""
-    return nbformat.read(NOTEBOOK, as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.read(NOTEBOOK, as_version=4)
+    return notebook
 
 
 def executed(

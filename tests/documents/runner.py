@@ -1,4 +1,5 @@
-"""Runs the fenced blocks of a document in their order, each as its language says; and again, as who reads it twice.
+"""Runs the fenced blocks of a document in their order, each as its language says; and once more, since people
+follow a document twice.
 
 console    each ``$ command`` is run, and must print, stdout and stderr, what stands below it
 python     run in one namespace a document; a ``text`` block right below is what it prints
@@ -6,11 +7,11 @@ sh         not run, but each command is checked as far as it can be (``RULES``);
            the service for what follows
 json       parsed
 
-Any other block, and any command in ``sh`` that no rule knows, fails: nothing is skipped. So does a document whose
-commands leave files that git does not ignore.
+Any other block, and any command in ``sh`` that no rule knows, fails: nothing is skipped. So does a document
+whose commands leave files that git does not ignore.
 
-A part, which is what stands below a heading of the second level, is also run alone, after the parts that it says it
-continues: "Continues [title](#anchor)."
+A part is what stands below a heading of the second level. It is also run alone, after the blocks above the
+first part and after the parts that it names: "Continues [title](#anchor)."
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, chdir, redirect_stdout
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,12 @@ def blocks(document: str) -> list[Block]:
     """The fenced blocks of a Markdown text; a fence that begins no block, an indented one say, fails."""
     fenced = list(re.finditer(r"^```([^\n]*)\n(.*?)^```$", document, re.MULTILINE | re.DOTALL))
     assert 2 * len(fenced) == len(re.findall(r"^\s*(?:```|~~~)", document, re.MULTILINE))
-    return [Block(document[: found.start()].count("\n") + 2, found[1].strip(), found[2]) for found in fenced]
+    return [Block(line_of(document, found.start()) + 1, found[1].strip(), found[2]) for found in fenced]
+
+
+def line_of(text: str, position: int) -> int:
+    """The number of the line, from 1."""
+    return text.count("\n", 0, position) + 1
 
 
 def sessions(text: str) -> Iterator[tuple[str, str]]:
@@ -96,18 +101,22 @@ def anchor(title: str) -> str:
 
 
 def parts(document: str) -> dict[str, list[Block]]:
-    """The blocks of each part by its anchor, after those that no part has and those of the parts that it continues."""
-    found = blocks(document)
-    first = PART.search(document)
-    preamble = blocks(document[: first.start()] if first else document)
-    starts = [(document[: title.start()].count("\n"), title) for title in PART.finditer(document)]
+    """By a part's anchor the blocks that it needs and its own: those above the first part, those of the parts
+    that it continues.
+    """
+    titles = list(PART.finditer(document))
+    ends = [*(title.start() for title in titles[1:]), len(document)][: len(titles)]
+    above = [
+        block
+        for block in blocks(document)
+        if not titles or block.line <= line_of(document, titles[0].start())
+    ]
     own: dict[str, list[Block]] = {}
-    for (start, title), (end, following) in pairwise([*starts, (len(document), None)]):
-        name = anchor(title[1])
-        text = document[title.end() : following.start() if following else None]
-        continued = re.findall(r"\]\(#([\w-]+)\)", " ".join(CONTINUES.findall(text)))
-        before = dict.fromkeys([*preamble, *(block for other in continued for block in own[other])])
-        own[name] = [*before, *(block for block in found if start < block.line < end)]
+    for title, end in zip(titles, ends, strict=True):
+        continued = re.findall(r"\]\(#([\w-]+)\)", " ".join(CONTINUES.findall(document[title.end() : end])))
+        needed = dict.fromkeys([*above, *(block for part in continued for block in own[part])])
+        lines = range(line_of(document, title.start()), line_of(document, end))
+        own[anchor(title[1])] = [*needed, *(block for block in blocks(document) if block.line in lines)]
     return own
 
 
@@ -155,7 +164,7 @@ class Document:
                     Document(self.path, Path(at), self.given_home, self.given_url).run_blocks(part)
 
     def run_blocks(self, found: list[Block]) -> None:
-        """Run blocks as who begins to read runs them: no service of the document's, no Python names."""
+        """Run blocks in new sessions: no service of the document's, no names in Python."""
         self.url, self.home, self.namespace = self.given_url, self.given_home, {"__name__": "__main__"}
         with self.services, chdir(self.at):
             for block, following in zip(found, [*found[1:], Block(0, "", "")], strict=True):

@@ -1,4 +1,7 @@
-"""docs/first-model.md as it stands. deploy/image/test_first_model.py runs it with the real image and container."""
+"""docs/first-model.md as it stands, with the service in the container's place.
+
+deploy/image/test_first_model.py runs it with the image and the container.
+"""
 
 from __future__ import annotations
 
