@@ -11,7 +11,8 @@ Any other block, and any command in ``sh`` that no rule knows, fails: nothing is
 whose commands leave files that git does not ignore.
 
 A part is what stands below a heading of the second level. It is also run alone, after the blocks above the
-first part and after the parts that it names: "Continues [title](#anchor)."
+first part and after the parts that it names: "Continues [title](#anchor)." A step, whose title begins with its
+number, continues the step before it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ SHOWN_URL = "http://127.0.0.1:3000"
 
 ASSIGNMENT = re.compile(r"(\w+)=(.*)")
 PART = re.compile(r"^## (.+)$", re.MULTILINE)
+LATER_STEP = re.compile(r"([2-9]|\d\d)\. ")
 CONTINUES = re.compile(r"^Continues (.+)\.$", re.MULTILINE)
 
 
@@ -114,6 +116,8 @@ def parts(document: str) -> dict[str, list[Block]]:
     own: dict[str, list[Block]] = {}
     for title, end in zip(titles, ends, strict=True):
         continued = re.findall(r"\]\(#([\w-]+)\)", " ".join(CONTINUES.findall(document[title.end() : end])))
+        if LATER_STEP.match(title[1]):
+            continued.append(list(own)[-1])
         needed = dict.fromkeys([*above, *(block for part in continued for block in own[part])])
         lines = range(line_of(document, title.start()), line_of(document, end))
         own[anchor(title[1])] = [*needed, *(block for block in blocks(document) if block.line in lines)]

@@ -95,6 +95,12 @@ def test_parts_are_run_alone_after_those_that_they_continue(tmp_path: Path) -> N
     run(tmp_path, PARTS)
 
 
+def test_a_step_continues_the_one_before() -> None:
+    found = parts("## 1. One\n```sh\nmake\n```\n## 2. Two\n```sh\nmake help\n```\n## Read on\n")
+    assert found["2-two"] == [*found["1-one"], *found["2-two"][1:]]
+    assert found["read-on"] == []
+
+
 def test_a_part_that_does_not_say_what_it_continues_fails(tmp_path: Path) -> None:
     with pytest.raises(NameError, match="number"):
         run(tmp_path, PARTS.replace("Continues", "After"))
