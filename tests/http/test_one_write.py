@@ -64,7 +64,8 @@ def test_a_head_without_a_body_is_sent_once(end: Callable[[OneWrite], None]) -> 
 def test_nothing_is_written_for_a_response_that_was_not_begun() -> None:
     recorder = Recorder()
     OneWrite(recorder).close()
-    assert recorder.writes == [] and recorder.closed
+    assert recorder.writes == []
+    assert recorder.closed
 
 
 def exchange(app: Any, *requests: bytes) -> Recorder:
@@ -103,7 +104,8 @@ def test_a_response_is_one_write_and_further_parts_one_each() -> None:
     writes = exchange(hello, get, get).writes
     assert len(writes) == 4
     for head, tail in (writes[:2], writes[2:]):
-        assert head.startswith(b"HTTP/1.1 200 OK\r\n") and head.endswith(b"\r\n\r\nhel")
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert head.endswith(b"\r\n\r\nhel")
         assert tail == b"lo"
 
 
@@ -116,7 +118,8 @@ def test_a_response_without_a_body_is_sent_when_it_is_complete() -> None:
 
 def test_a_connection_that_closes_gets_its_last_response_first() -> None:
     recorder = exchange(hello, b"HEAD / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
-    assert recorder.closed and len(recorder.writes) == 1
+    assert recorder.closed
+    assert len(recorder.writes) == 1
 
 
 def test_100_continue_does_not_wait_for_the_response() -> None:
