@@ -11,7 +11,7 @@ Any other block, and any command in ``sh`` that no rule knows, fails: nothing is
 whose commands leave files that git does not ignore.
 
 A part is what stands below a heading of the second level. It is also run alone, after the blocks above the
-first part and after the parts that it names: "Continues [title](#anchor)." A step, whose title begins with its
+first part and after the parts that it names: "Continues [title](#anchor)." A step, whose title begins with a
 number, continues the step before it.
 """
 
@@ -195,15 +195,10 @@ class Document:
 
     def check_ignored(self) -> None:
         """What the document's commands leave in the project's folder is ignored by git."""
-        with tempfile.TemporaryDirectory() as repository:
-            subprocess.run(["git", "init", "--quiet", repository], check=True)
-            shutil.copy(PROJECT / ".gitignore", repository)
-            for path in self.at.iterdir():
-                if not path.is_symlink():
-                    name = f"{path.name}/" if path.is_dir() else path.name
-                    command = ["git", "-C", repository, "check-ignore", "--quiet", name]
-                    ignored = subprocess.run(command, check=False).returncode == 0
-                    assert ignored, f"{self.path.name} leaves {name}, which .gitignore does not have"
+        for path in self.at.iterdir():
+            if not path.is_symlink():
+                name = f"{path.name}/" if path.is_dir() else path.name
+                assert is_ignored(name), f"{self.path.name} leaves {name}, which .gitignore does not have"
 
     def placed(self, text: str) -> str:
         """``text`` with this run's service and interpreter in the place of those of the document."""
@@ -256,6 +251,15 @@ class Document:
         if words[:2] == ["make", "serve"] and (environment or not self.given_url):
             self.services.close()
             self.url = self.services.enter_context(served(self.home, env=in_full(environment, self.at)))
+
+
+def is_ignored(name: str) -> bool:
+    """Whether the project's .gitignore has a file of the project's folder; a folder ends with a slash."""
+    with tempfile.TemporaryDirectory() as repository:
+        subprocess.run(["git", "init", "--quiet", repository], check=True)
+        shutil.copy(PROJECT / ".gitignore", repository)
+        command = ["git", "-C", repository, "check-ignore", "--quiet", name]
+        return subprocess.run(command, check=False).returncode == 0
 
 
 def in_full(environment: dict[str, str], at: Path) -> dict[str, str]:

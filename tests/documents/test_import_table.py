@@ -12,7 +12,8 @@ TESTS = PROJECT / "tests" / "importing"
 
 def test_each_line_is_backed_by_a_test() -> None:
     text = (PROJECT / "docs" / "bring-your-own-model.md").read_text()
-    table = text.partition("### What is accepted, corrected and rejected")[2].partition("A model has at most")[0]
+    section = text.partition("### What is accepted, corrected and rejected")[2]
+    table = section.partition("A model has at most")[0]
     lines = [line.split("|")[1:4] for line in table.splitlines() if line.startswith("|")][2:]
     lines = [line for line in lines if not line[0].strip().startswith("**")]
     functions = {

@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell
 from loadtest.serving import PROJECT
 from tests.documents.notebook import code_cells, executed, read
 from tests.documents.runner import comparable
+from tests.documents.test_links import LINK
 from tests.processes import SESSION, VARIABLE, kill_all, running
 from tests.waiting import until
 
@@ -65,6 +66,14 @@ def test_the_outputs_have_pictures_and_neither_warnings_nor_names_of_this_machin
     text = json.dumps(outputs(read()))
     for path in (str(PROJECT), str(Path.home()), tempfile.gettempdir()):
         assert f"{path}/" not in text
+
+
+def test_every_link_leads_somewhere() -> None:
+    texts = [cell.source for cell in read().cells if cell.cell_type == "markdown"]
+    targets = [target for text in texts for target in LINK.findall(text)]
+    assert "first-model.md" in targets
+    for target in targets:
+        assert (PROJECT / "docs" / target).exists(), target
 
 
 def test_no_service_outlives_a_cell_that_fails(environment: dict[str, str], pair_folder: Path) -> None:
