@@ -23,7 +23,7 @@ from weather.training.words import counted
 Floats = NDArray[np.float64]
 Bin = tuple[float, float, int]
 
-NO_OUTCOMES = "no verdict without outcomes: give --outcomes, a CSV of what came or the stations' export"
+NO_OUTCOMES = "no verdict without outcomes: give --outcomes, a CSV of outcomes or the stations' export"
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def agreement(answers: Answers) -> Agreement:
 
 
 def judge(answers: Answers, outcomes: Path, horizon: int | None) -> Judged:
-    """Both models beside what came.
+    """Both models beside the outcomes.
 
     Raises:
         BadData: the outcomes can't be read or used, or none joins.

@@ -1,6 +1,6 @@
 """Forecasts of hours by classifiers that have not seen them, for every use that needs such.
 
-The folds are dealt out twice. For each test fold there is a classifier of the other four; and for each of
+The folds are assigned twice. For each test fold there is a classifier of the other four; and for each of
 those four, one of the remaining three, whose forecasts calibrate the first and choose its threshold and
 its hyperparameters. These depend only on the pair of folds left out: 15 fits in all.
 """

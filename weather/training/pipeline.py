@@ -142,7 +142,7 @@ def other_horizons(
 
 
 def facts(observed: Observations, data: Samples, horizon: int) -> dict[str, object]:
-    """What a manifest says of the data and of how it was dealt out."""
+    """What a manifest says of the data and of how it was split."""
     seen = int((data.fold != TEST_FOLD).sum())
     return {
         "name": f"rain within {horizon} h, {observed.name}",

@@ -94,7 +94,7 @@ def _comparison(findings: Findings) -> dict[str, Any]:
 
 
 def _record(findings: Findings) -> dict[str, Any]:
-    """The data, what was missing, how they were dealt out."""
+    """The data, what was missing, how they were split."""
     samples, observed = findings.samples, findings.observations
     months = samples.hour.astype("datetime64[M]")
     hours = observed.table["hour"]
