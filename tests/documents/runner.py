@@ -93,8 +93,7 @@ def unfinished(command: str) -> bool:
     """Whether bash would ask for more."""
     if command.endswith("\\"):
         return True
-    done = subprocess.run(["bash", "-nc", command], capture_output=True, text=True, check=False)
-    return done.returncode != 0 or "here-document" in done.stderr
+    return subprocess.run(["bash", "-nc", command], capture_output=True, check=False).returncode != 0
 
 
 def anchor(title: str) -> str:

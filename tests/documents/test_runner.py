@@ -106,11 +106,6 @@ def test_a_part_that_does_not_say_what_it_continues_fails(tmp_path: Path) -> Non
         run(tmp_path, PARTS.replace("Continues", "After"))
 
 
-def test_a_heredoc_is_one_command() -> None:
-    command = "cat - /dev/null <<'END'\none\n\ntwo\nEND"
-    assert list(sessions(f"$ {command}\none\n\ntwo\n")) == [(command, "one\n\ntwo\n")]
-
-
 def test_a_model_store_of_the_documents_own_is_used(tmp_path: Path) -> None:
     text = """
         ```sh
