@@ -19,7 +19,7 @@ from stations.verification.scores import SCORES
 from tests.conftest import run_cli
 from tests.pages.browser import CHROMIUM, browser
 from tests.waiting import until
-from weather.importing.artifacts import Artifacts
+from weather.importing.reading.artifacts import Artifacts
 from weather.reports import evaluation
 from weather.training import sources
 from weather.training.samples import samples as samples_of

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from weather.importing.errors import BadArtifact
-from weather.importing.inputs import Inputs, understood
-from weather.importing.onnx_file import parsed
-from weather.importing.trees import as_defined
+from weather.importing.reading.onnx_file import parsed
+from weather.importing.understanding.inputs import Inputs, understood
+from weather.importing.understanding.trees import as_defined
 from weather.model.classifier import session
 
 OPSET = 17

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from weather.contract.manifest import Manifest
 from weather.contract.names import MANIFEST_FILE
 from weather.contract.variables import FEATURES
-from weather.importing.card_files import NO_CARD, Card, read_card
 from weather.importing.errors import BadArtifact
-from weather.importing.files import read_bytes, sha256
-from weather.importing.hints import NO_HINTS, Hints
-from weather.importing.onnx_file import MAX_BYTES, read_model
-from weather.importing.scaler import Scaler, read_scaler
+from weather.importing.reading.card_files import NO_CARD, Card, read_card
+from weather.importing.reading.files import read_bytes, sha256
+from weather.importing.reading.hints import NO_HINTS, Hints
+from weather.importing.reading.onnx_file import MAX_BYTES, read_model
+from weather.importing.reading.scaler import Scaler, read_scaler
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from weather.importing.inputs import Inputs
-from weather.importing.scaler import Scaler
+from weather.importing.reading.scaler import Scaler
+from weather.importing.understanding.inputs import Inputs
 
 MOVERS = frozenset(
     {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Gather", "Transpose", "Split"}

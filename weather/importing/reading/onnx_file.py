@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto
 
 from weather.importing.errors import BadArtifact
-from weather.importing.files import read_bytes
+from weather.importing.reading.files import read_bytes
 
 MAX_BYTES = 64 << 20
 """Of a model, its weights in other files included."""

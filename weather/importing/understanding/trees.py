@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from weather.importing.errors import BadArtifact
-from weather.importing.inputs import Inputs
+from weather.importing.understanding.inputs import Inputs
 
 
 def with_float32_trees(model: onnx.ModelProto, inputs: Inputs) -> onnx.ModelProto | None:

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.contract.variables import FEATURES
-from weather.importing import typical
 from weather.importing.errors import BadArtifact
-from weather.importing.fields import order_of
-from weather.importing.files import decompressed, read_bytes
-from weather.importing.inert_pickle import JOBLIB_ARRAYS, Instance, load
-from weather.importing.units import check_means
+from weather.importing.reading import typical
+from weather.importing.reading.fields import order_of
+from weather.importing.reading.files import decompressed, read_bytes
+from weather.importing.reading.inert_pickle import JOBLIB_ARRAYS, Instance, load
+from weather.importing.reading.units import check_means
 
 MAX_BYTES = 1 << 20
 """Of a scaler's file, and of what it decompresses to; a StandardScaler of seven features has about

@@ -12,25 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import Artifacts
-from weather.importing.checking import Answers, check_rows_alone, difference
+from weather.importing.compiling.joining import Joint
+from weather.importing.compiling.lifting import lifted
+from weather.importing.compiling.svm import approximate
+from weather.importing.compiling.variants import EXACT, chosen
 from weather.importing.errors import BadArtifact
-from weather.importing.files import sha256
-from weather.importing.hints import Takes
-from weather.importing.joining import Joint
-from weather.importing.lifting import lifted
-from weather.importing.meaning import meaning
-from weather.importing.onnx_file import parsed
-from weather.importing.original import Original, read_original
-from weather.importing.outputs import Outputs
-from weather.importing.probes import UNIFORM, probe_rows, typical_scaler
-from weather.importing.roles import Roles, roles
-from weather.importing.scaler import Scaler
-from weather.importing.scaling import Verdict, who_scales
-from weather.importing.svm import approximate
-from weather.importing.trees import scaled_in_float32, with_float32_trees
-from weather.importing.understanding import Understanding
-from weather.importing.variants import EXACT, chosen
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.reading.files import sha256
+from weather.importing.reading.hints import Takes
+from weather.importing.reading.onnx_file import parsed
+from weather.importing.reading.scaler import Scaler
+from weather.importing.understanding.checking import Answers, check_rows_alone, difference
+from weather.importing.understanding.meaning import meaning
+from weather.importing.understanding.original import Original, read_original
+from weather.importing.understanding.outputs import Outputs
+from weather.importing.understanding.probes import UNIFORM, probe_rows, typical_scaler
+from weather.importing.understanding.roles import Roles, roles
+from weather.importing.understanding.scaling import Verdict, who_scales
+from weather.importing.understanding.summary import Understanding
+from weather.importing.understanding.trees import scaled_in_float32, with_float32_trees
 
 ALONE = 24
 """Rows that are also run one by one."""

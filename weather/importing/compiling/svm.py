@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from weather.importing.scaler import Scaler
+from weather.importing.reading.scaler import Scaler
 
 Parts = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from weather.contract.variables import FEATURES
-from weather.importing.hints import Takes
-from weather.importing.original import Arrays, Original, columns_of
-from weather.importing.probes import observations
-from weather.importing.roles import Roles, is_probability
-from weather.importing.scaler import Scaler
+from weather.importing.reading.hints import Takes
+from weather.importing.reading.scaler import Scaler
+from weather.importing.understanding.original import Arrays, Original, columns_of
+from weather.importing.understanding.probes import observations
+from weather.importing.understanding.roles import Roles, is_probability
 
 BOTH: tuple[tuple[Takes, Takes], ...] = (("raw", "scaled"), ("scaled", "raw"))
 

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from weather.contract.variables import FEATURES
 from weather.importing.errors import BadArtifact
-from weather.importing.fields import order_of
+from weather.importing.reading.fields import order_of
 
 WIDTH = len(FEATURES)
 

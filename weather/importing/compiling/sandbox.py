@@ -16,11 +16,11 @@ import sys
 from typing import Any
 
 from weather.contract.manifest import Manifest
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import Compiled, compile_pair
+from weather.importing.compiling.compiler import Compiled, compile_pair
 from weather.importing.errors import BadArtifact
-from weather.importing.hints import Hints
-from weather.importing.scaler import Scaler
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.reading.hints import Hints
+from weather.importing.reading.scaler import Scaler
 
 SECONDS = 600.0
 MEMORY = 8 << 30

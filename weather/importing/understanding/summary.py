@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from weather.contract.variables import NEGATIVE, POSITIVE
-from weather.importing.checking import Difference
-from weather.importing.outputs import Outputs
-from weather.importing.scaling import Verdict
+from weather.importing.understanding.checking import Difference
+from weather.importing.understanding.outputs import Outputs
+from weather.importing.understanding.scaling import Verdict
 
 
 def below(difference: float) -> str:

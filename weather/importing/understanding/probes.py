@@ -11,9 +11,9 @@ from onnx import helper
 
 from weather.contract.manifest import Manifest
 from weather.contract.variables import BINARY, FEATURES
-from weather.importing import typical
-from weather.importing.scaler import Scaler
-from weather.importing.typical import LIMIT
+from weather.importing.reading import typical
+from weather.importing.reading.scaler import Scaler
+from weather.importing.reading.typical import LIMIT
 
 UNIFORM = 512
 GRIDDED = 512

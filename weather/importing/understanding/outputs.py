@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from weather.importing.original import Arrays, columns_of
+from weather.importing.understanding.original import Arrays, columns_of
 
 Squash = Literal["", "sigmoid", "softmax"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.importing.errors import BadArtifact
-from weather.importing.original import Arrays, columns_of
+from weather.importing.understanding.original import Arrays, columns_of
 
 NEAR = 1e-4
 """How far from 1 two probabilities may add up to, and how far outside of 0 ... 1 one may lie: float32

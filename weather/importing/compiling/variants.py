@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from onnx import compose
 
 from weather.contract.variables import FEATURES
-from weather.importing.checking import Answers, difference
+from weather.importing.compiling.fusing import fused
+from weather.importing.compiling.joining import PREFIX, Joint, join
+from weather.importing.compiling.svm import Fold, approximate, rewrite, why_not
 from weather.importing.errors import BadArtifact
-from weather.importing.fusing import fused
-from weather.importing.joining import PREFIX, Joint, join
-from weather.importing.svm import Fold, approximate, rewrite, why_not
+from weather.importing.understanding.checking import Answers, difference
 from weather.model.classifier import GOLDEN_TOLERANCE, INPUT, Classifier
 
 EXACT = 1e-5

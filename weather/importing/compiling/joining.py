@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from weather.contract.variables import FEATURES
 from weather.importing.errors import BadArtifact
-from weather.importing.inputs import Inputs
-from weather.importing.outputs import Label, Outputs, Score
-from weather.importing.scaler import Scaler
+from weather.importing.reading.scaler import Scaler
+from weather.importing.understanding.inputs import Inputs
+from weather.importing.understanding.outputs import Label, Outputs, Score
 from weather.model.classifier import INPUT, PROBABILITY, RAIN
 
 PREFIX = "model/"

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.importing.errors import BadArtifact
-from weather.importing.original import TIE, Original
-from weather.importing.outputs import Outputs
+from weather.importing.understanding.original import TIE, Original
+from weather.importing.understanding.outputs import Outputs
 
 COMPANY = 1e-4
 """How far the scores of a row may differ with the rows beside it: ONNX Runtime sums a single row in

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.importing.errors import BadArtifact
-from weather.importing.hints import Hints
-from weather.importing.labels import rain_class
-from weather.importing.original import Arrays, Original, classes_of, columns_of
-from weather.importing.outputs import Label, Outputs, Score
-from weather.importing.roles import Roles, is_probability
+from weather.importing.reading.hints import Hints
+from weather.importing.understanding.labels import rain_class
+from weather.importing.understanding.original import Arrays, Original, classes_of, columns_of
+from weather.importing.understanding.outputs import Label, Outputs, Score
+from weather.importing.understanding.roles import Roles, is_probability
 
 AGREE = 0.9
 """Label and score agree if a row that is called rain has the higher score in so many pairs."""
