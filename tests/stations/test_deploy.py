@@ -36,14 +36,6 @@ def test_every_setting_that_is_named_exists() -> None:
             assert variables(file.read_text()) <= known, file
 
 
-def test_the_document_has_every_setting() -> None:
-    document = (PROJECT / "docs" / "stations.md").read_text()
-    listed = {
-        name.removeprefix("STATIONS_").lower() for name in re.findall(r"^\| `(STATIONS_\w+)`", document, re.M)
-    }
-    assert listed == set(Settings.model_fields)
-
-
 def test_the_image_has_what_the_page_shares() -> None:
     assert set(re.findall(r"weather/pages/static/([\w.]+)", DOCKERFILE)) == set(SHARED_FILES)
     bases = set(re.findall(r"^FROM (\S+:\S+)", DOCKERFILE, re.M))
