@@ -13,56 +13,65 @@ from pathlib import Path
 from sphinx.cmd.build import main as sphinx_build
 
 from docs.site import http_api, metrics, python_api, sources
+from docs.site.links import PROJECT, BadLink
 
-OUT = sources.PROJECT / "reports" / "site"
 HOST = "127.0.0.1"
 
 
 def build(out: Path) -> int:
-    """Build the site in ``out``/html; the exit code is 0 if there was no warning, of links neither."""
+    """Build the site in the folder ``html`` of ``out``.
+
+    The exit code is 0 if there was no warning; a link without a target is one.
+
+    Raises:
+        BadLink: a document links to what is not in the repository.
+    """
     shutil.rmtree(out, ignore_errors=True)
-    source = out / "source"
-    sources.write(source, {**http_api.pages(), **metrics.pages(), **python_api.pages()})
-    configuration = str(Path(__file__).parent)
-    options = [
-        "--fail-on-warning",
-        "--quiet",
-        "--conf-dir",
-        configuration,
-        "--doctree-dir",
-        str(out / "doctrees"),
-    ]
-    code = sphinx_build([*options, str(source), str(out / "html")])
+    sources.write(out / "source", {**http_api.pages(), **metrics.pages(), **python_api.pages()})
+    code = sphinx(out / "source", out / "html", out / "doctrees")
     sources.place(out / "html", "openapi.json", json.dumps(http_api.document(), indent=2))
     return code
 
 
+def sphinx(source: Path, html: Path, doctrees: Path) -> int:
+    """Run Sphinx with the site's configuration; the exit code is 0 if there was no warning."""
+    options = ["--fail-on-warning", "--quiet", "--conf-dir", str(Path(__file__).parent)]
+    return sphinx_build([*options, "--doctree-dir", str(doctrees), str(source), str(html)])
+
+
 def serve(folder: Path, port: int) -> None:
     """Serve the built site on the loopback address until Ctrl-C."""
-    handler = partial(SimpleHTTPRequestHandler, directory=folder)
     try:
-        server = ThreadingHTTPServer((HOST, port), handler)
+        server = ThreadingHTTPServer((HOST, port), partial(SimpleHTTPRequestHandler, directory=folder))
     except OSError as error:
-        sys.exit(f"The site can't be served on port {port}: {error.strerror}. Give another: --port 8001")
-    print(f"The site is at http://{HOST}:{server.server_port}. Ctrl-C ends it.", flush=True)
-    with server:
+        sys.exit(f"The site can't be served on port {port}: {error.strerror}. Name another with --port.")
+    print(f"The site is served on http://{HOST}:{server.server_port}, until Ctrl-C.", flush=True)
+    try:
         server.serve_forever()
+    except KeyboardInterrupt:
+        server.server_close()
 
 
 def main() -> None:
     """Build, say where the site is, and serve it if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m docs.site", description=__doc__.partition(":")[0] + ".")
-    parser.add_argument("--out", type=Path, default=OUT, help="folder to build in (default: reports/site)")
-    parser.add_argument("--serve", action="store_true", help="serve the site when it is built")
-    parser.add_argument("--port", type=int, default=8000, help="port on the loopback address (default: 8000)")
+    parser = argparse.ArgumentParser(prog="python -m docs.site", description="Build the documentation site.")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=PROJECT / "reports" / "site",
+        help="folder to build in, which is emptied first (default: reports/site)",
+    )
+    parser.add_argument(
+        "--serve", action="store_true", help="serve the site on this machine when it is built"
+    )
+    parser.add_argument("--port", type=int, default=8000, help="of --serve, 0 for any (default: 8000)")
     arguments = parser.parse_args()
     try:
-        code = build(arguments.out)
-    except sources.BadLink as reason:
-        sys.exit(f"The site can't be built: {reason}")
-    if code:
-        sys.exit(code)
-    print(f"The site is in {arguments.out / 'html'}")
+        if code := build(arguments.out):
+            sys.exit(code)
+    except BadLink as reason:
+        sys.exit(f"The site can't be built: {reason}.")
+    print(f"The site is in {arguments.out / 'html'}.")
     if arguments.serve:
         serve(arguments.out / "html", arguments.port)
 

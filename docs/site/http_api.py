@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from docs.site.sources import PROJECT
+from docs.site.links import PROJECT
 from loadtest.tables import markdown_table
 from weather.http import openapi
 

@@ -13,7 +13,7 @@ from weather.telemetry.metrics import families
 
 INTRO = """# Metrics
 
-Every metric that the two services define, as `/metrics` has them. [Observability](observability.md) says which
+Every metric that the two services define, as `/metrics` has them. [Observability](observability.md) says what
 question each of the forecast service's answers, which values their labels take, and which of BentoML's own to
 use; alerts are there too. [Stations](stations.md#operation) says what the second service's are for.
 """

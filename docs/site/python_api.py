@@ -1,7 +1,7 @@
 """The Python reference, a page per folder, from docstrings and annotations.
 
-Docstrings are Markdown. The code is read by griffe, not imported: Sphinx's autodoc takes minutes for it, reads
-docstrings as reStructuredText, and can't import what needs a model store.
+Docstrings are Markdown. The code is read by griffe, not imported: Sphinx's autodoc takes minutes for it,
+reads docstrings as reStructuredText, and can't import what needs a model store.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 import griffe
 
-from docs.site.sources import LINK, PROJECT, toctree
+from docs.site.links import LINK, PROJECT
+from docs.site.sources import toctree
 
 PACKAGES = {"weather": "the forecast service, and its offline side", "stations": "the second service"}
 INDEX = "python-api"
@@ -22,8 +23,8 @@ STARS = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyw
 
 INTRO = """# Python API
 
-The modules of both services, by folder. [The architecture](architecture.md) says which folder may import which.
-The API for programs is [HTTP](http-api.md); what is listed here may change with each release.
+The modules of both services, by folder. [The architecture](architecture.md) says which folder may import
+which. The API for programs is [HTTP](http-api.md); what is listed here may change with each release.
 """
 
 
