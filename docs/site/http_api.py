@@ -1,4 +1,8 @@
-"""The HTTP API as a page, from the OpenAPI document that the service serves."""
+"""The HTTP API as a page, from the OpenAPI document that the service serves.
+
+Written here since the page shall be found by search and show units, which are a keyword of our own:
+sphinxcontrib-openapi leaves those out, and Swagger UI draws its page in the browser.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ KEYS = "Requires an API key, where the operator has set [API keys](operations.md
 def document() -> dict[str, Any]:
     """The OpenAPI document of a service with API keys and the committed model."""
     manifest = json.loads((PROJECT / "artifacts" / "manifest.json").read_text())
-    return openapi.document(keys=True, optional=frozenset(manifest["optional"]))
+    return openapi.document(keys=True, optional=frozenset(manifest.get("optional", ())))
 
 
 def pages() -> dict[str, str]:
@@ -50,7 +54,15 @@ def operation_text(operation: Node) -> Iterator[str]:
     """What an operation is for, its parameters, its bodies with examples, its answers."""
     yield f"{operation['summary']}." + (f" {KEYS}" if "security" in operation else "")
     if parameters := operation.get("parameters"):
-        rows = [[f"`{p['name']}`", p["in"], type_of(p["schema"]), p["description"]] for p in parameters]
+        rows = [
+            [
+                f"`{parameter['name']}`",
+                parameter["in"],
+                type_of(parameter["schema"]),
+                parameter["description"],
+            ]
+            for parameter in parameters
+        ]
         yield markdown_table(["parameter", "in", "type", "meaning"], rows)
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         about = content["schema"].get("description", "")
