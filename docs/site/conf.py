@@ -20,6 +20,7 @@ myst_enable_extensions = ["attrs_inline"]
 myst_fence_as_directive = ["mermaid"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # a test runs the notebook
+nb_render_markdown_format = "myst"  # outputs too have tables
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # would be loaded from another host
 
 html_theme = "furo"
