@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -46,6 +47,11 @@ OF_THE_COMMITTED_MODEL = (
     "out (make test ARGS='-m \"not slow and not committed_model\"'), or renew what the documents show: the "
     "failure has the new figures."
 )
+
+
+def pytest_configure() -> None:
+    """SIGTERM ends the tests as Ctrl-C does, with what they started: ``timeout make test`` sends it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
