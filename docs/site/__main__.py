@@ -19,17 +19,19 @@ HOST = "127.0.0.1"
 
 
 def build(out: Path) -> int:
-    """Build the site in the folder ``html`` of ``out``.
+    """Build the site in the folder ``html`` of ``out``, beside what it is made from.
 
     The exit code is 0 if there was no warning; a link without a target is one.
 
     Raises:
         BadLink: a document links to what is not in the repository.
     """
-    shutil.rmtree(out, ignore_errors=True)
-    sources.write(out / "source", {**http_api.pages(), **metrics.pages(), **python_api.pages()})
-    code = sphinx(out / "source", out / "html", out / "doctrees")
-    sources.place(out / "html", "openapi.json", json.dumps(http_api.document(), indent=2))
+    source, html, doctrees = (out / name for name in ("source", "html", "doctrees"))
+    for folder in (source, html, doctrees):
+        shutil.rmtree(folder, ignore_errors=True)
+    sources.write(source, {**http_api.pages(), **metrics.pages(), **python_api.pages()})
+    code = sphinx(source, html, doctrees)
+    sources.place(html, "openapi.json", json.dumps(http_api.document(), indent=2))
     return code
 
 
@@ -59,7 +61,7 @@ def main() -> None:
         "--out",
         type=Path,
         default=PROJECT / "reports" / "site",
-        help="folder to build in, which is emptied first (default: reports/site)",
+        help="folder to build in (default: reports/site)",
     )
     parser.add_argument(
         "--serve", action="store_true", help="serve the site on this machine when it is built"
