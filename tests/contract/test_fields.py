@@ -26,6 +26,7 @@ def test_fields_units_and_ranges_are_those_of_the_system_that_is_replaced() -> N
 def test_the_message_for_humidity_asks_for_a_fraction_and_warns_of_a_percentage() -> None:
     assert accepted("humidity") == "a fraction from 0 to 1, not a percentage (65 % is 0.65)"
     assert accepted("pressure_millibars") == "a number from 860 to 1090 mbar"
+    assert accepted("current_weather_condition") == "0 (dry) or 1 (raining)"
 
 
 @pytest.mark.parametrize("observation", [EXAMPLE, *(example.observation for example in EXAMPLES)])

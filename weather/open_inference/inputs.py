@@ -14,15 +14,13 @@ from pydantic import ValidationError
 
 from weather.contract.faults import Fault, faults
 from weather.contract.optional import NONE, record_type
-from weather.contract.variables import FEATURES, LIMITS, MAX_ROWS, WeatherVariables
+from weather.contract.variables import FEATURES, MAX_ROWS, WeatherVariables, accepted_values
 from weather.http.limits import MAX_FAULTS
 from weather.http.problems import bad_request
 from weather.open_inference.datatypes import DTYPES
 
 MATRIX = "observations"
 """The tensor that holds all fields, a column each; alternatively each field has a tensor of its own."""
-
-LOW, HIGH = np.array([LIMITS[name] for name in FEATURES]).T
 
 EXPECTED = (
     f"give a tensor for each of {', '.join(FEATURES)}, or one named {MATRIX} of shape [n, {len(FEATURES)}]"
@@ -87,9 +85,7 @@ def observations(
     rows = np.full((blocks[0].rows, len(FEATURES)), np.nan)
     for block in blocks:
         rows[:, block.columns] = as_float64(block.elements).reshape(block.rows, len(block.columns))
-    accepted = (rows >= LOW) & (rows <= HIGH)
-    if optional:
-        accepted |= np.isnan(rows) & [name in optional for name in FEATURES]
+    accepted = accepted_values(rows, optional)
     if accepted.all():
         return rows
     refused = np.flatnonzero(~accepted.all(axis=1)).tolist()

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from weather.contract.faults import Fault
 from weather.contract.optional import NONE
-from weather.contract.variables import FEATURES, MAX_ROWS
+from weather.contract.variables import FEATURES, MAX_ROWS, accepted_values
 from weather.http.problems import bad_request
 from weather.serving.bulk_csv_lines import parse_lines
-from weather.serving.bulk_rows import acceptable, check_count, pieces, serve_others
+from weather.serving.bulk_rows import check_count, pieces, serve_others
 
 NUMERIC = b"0123456789+-.eE, \t\r\n"
 """The characters of a table of plain numbers."""
@@ -65,7 +65,7 @@ async def parse_pieces(
         if table is None and optional and not piece.encode().translate(None, NUMERIC):
             table = numbers(with_nan(piece), len(names))
             may_be_missing = optional
-        if table is None or not acceptable(rows := in_order(table, names), may_be_missing):
+        if table is None or not accepted_values(rows := in_order(table, names), may_be_missing).all():
             return None
         if (count := count + len(rows)) > MAX_ROWS:
             return None
