@@ -60,8 +60,8 @@ def test_the_message_has_noun_range_unit_and_note(name: str) -> None:
     variable = VARIABLES[name]
     assert fault.msg == f"{name} is out of range: give {accepted(name)}"
     if name in BINARY:
-        dry, raining = variable.display.states or ()
-        assert accepted(name) == f"0 ({dry}) or 1 ({raining})"
+        assert variable.display.states is not None
+        assert accepted(name) == "0 ({}) or 1 ({})".format(*variable.display.states)
         return
     assert accepted(name).startswith(f"{variable.display.noun} from {variable.low:g} to {variable.high:g}")
     assert variable.unit == "1" or f" {variable.unit}" in accepted(name)

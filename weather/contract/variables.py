@@ -113,7 +113,7 @@ def accepted_values(rows: NDArray[np.float64], optional: frozenset[str] = frozen
 
     NaN is accepted in fields of ``optional``.
     """
-    accepted = (rows >= LOW) & (rows <= HIGH)
+    accepted: NDArray[np.bool_] = (rows >= LOW) & (rows <= HIGH)
     for column in SWITCHES:
         values = rows[:, column]
         accepted[:, column] = (values == 0) | (values == 1)

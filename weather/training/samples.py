@@ -108,7 +108,11 @@ def samples(observations: Observations, horizon: int) -> Samples:
         & (since_start % BLOCK_HOURS < BLOCK_HOURS - horizon)
     )
     if not usable.any():
-        raise BadData(f"{observations.name}: no row has all required values and the {horizon} hours after it")
+        absent = [name for name in REQUIRED if table[name].isna().all()] if len(table) else []
+        blame = f"; missing in all of them: {', '.join(absent)}" if absent else ""
+        raise BadData(
+            f"{observations.name}: no row has all required values and the {horizon} hours after it{blame}"
+        )
     return Samples(
         x=table[list(FEATURES)].to_numpy(dtype=np.float64)[usable],
         y=(later[usable] > 0.5).any(axis=1),

@@ -131,7 +131,8 @@ def from_csv(path: Path) -> Observations:
     if stray.any():
         row = int(np.flatnonzero(stray)[0])
         raise BadData(f"{path}, data row {row + 1}: Current_weather_condition must be 0 or 1")
-    return cleaned(path.name, _digest([path]), table, notes)
+    theirs_of = {ours: theirs for theirs, ours in CSV_COLUMNS.items()}
+    return cleaned(path.name, _digest([path]), table, notes, theirs_of)
 
 
 def from_isd_lite(paths: Sequence[Path]) -> Observations:

@@ -118,6 +118,7 @@ def _record(findings: Findings) -> dict[str, Any]:
         "days": (hours.max() - hours.min()).days + 1,
         "visibility": {
             "highest": visibility.max(),
+            "constant": visibility.min() == visibility.max(),
             "capped": (visibility == visibility.max()).mean(),
         }
         if len(visibility)
