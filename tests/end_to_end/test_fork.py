@@ -139,7 +139,7 @@ def test_bulk_requests_take_the_forks_columns(client: httpx.Client, fork: Fork) 
         *(label for label, _ in fork.expected),
     ]
     answer = client.post("/predict_batch", content="temp_c\n1\n", headers=headers).json()["error"]
-    assert answer == f"the first line must name the fields {','.join(FIELDS)}, each once"
+    assert answer == f"the first line names none of the fields {', '.join(FIELDS)}"
 
 
 def test_the_openapi_document_describes_the_forks_contract(client: httpx.Client) -> None:

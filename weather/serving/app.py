@@ -29,7 +29,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.admission import Admission, InFlight
@@ -237,14 +237,14 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         queue_wait = BufferedHistogram(families()["queue_wait_seconds"])
         return BatchingQueue(compute, *limits, queue_wait, BufferedHistogram(batch_size))
 
-    async def answer_single(self, body: bytes, _: str) -> tuple[bytes, bytes]:
+    async def answer_single(self, body: bytes, _: str, __: Scope) -> tuple[bytes, bytes]:
         """``POST /predict``."""
         served: Served = self._service_instance.served
         observation = single.parse(body, served.optional)
         return single.write(await self.queue.submit(observation, served)), served.header
 
-    async def answer_bulk(self, body: bytes, media_type: str) -> tuple[bytes, bytes]:
+    async def answer_bulk(self, body: bytes, media_type: str, scope: Scope) -> tuple[bytes, bytes]:
         """``POST /predict_batch``."""
         served: Served = self._service_instance.served
-        observations = await bulk.parse(body, media_type, served.optional)
+        observations = await bulk.parse(body, media_type, served.optional, scope["query_string"])
         return await bulk.write(await self.predict_batch(observations, served)), served.header

@@ -88,7 +88,7 @@ def cleaned(
                 f"{name}: {wrong.sum():,} of {counted(len(known), 'value')} of {column} can't be: "
                 f"{f'are they {unit}' if unit else 'is it another unit'}? Give {accepted(feature)}"
             )
-        if sentence := doubt(feature, column, known):
+        if sentence := doubt(feature, column, known[~wrong]):
             notes.append(sentence)
         if outside.any():
             notes.append(
