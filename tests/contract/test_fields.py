@@ -6,6 +6,7 @@ import pytest
 
 from weather.contract.faults import accepted
 from weather.contract.fields import EXAMPLE, EXAMPLES
+from weather.contract.names import NEW_YORK
 from weather.contract.variables import BINARY, FEATURES, LABELS, LIMITS, UNITS, WeatherVariables
 
 
@@ -32,3 +33,7 @@ def test_the_message_for_humidity_asks_for_a_fraction_and_warns_of_a_percentage(
 @pytest.mark.parametrize("observation", [EXAMPLE, *(example.observation for example in EXAMPLES)])
 def test_examples_are_valid_and_in_the_order_of_the_fields(observation: dict[str, float]) -> None:
     assert tuple(WeatherVariables(**observation).model_dump()) == tuple(observation) == FEATURES
+
+
+def test_the_examples_name_the_default_data_and_their_horizon() -> None:
+    assert {(example.data, example.horizon_hours) for example in EXAMPLES} == {(NEW_YORK, 4)}

@@ -62,3 +62,7 @@ class Example:
     outcome: str
     place: str = ""
     time: datetime | None = None
+    data: str = ""
+    """Name of the training data that it is of: the page has it for models of these only. Empty: for any."""
+    horizon_hours: int | None = None
+    """Of ``outcome``, which is said of models of this horizon only. None: of any."""

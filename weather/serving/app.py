@@ -37,12 +37,12 @@ from weather.http.cors import Cors
 from weather.http.deadline import Deadline
 from weather.http.draining import SHUTTING_DOWN, Draining
 from weather.http.limits import BULK, MAX_IN_FLIGHT, SINGLE
-from weather.http.problems import Problem, http_problem, problem_response, unexpected_problem
+from weather.http.problems import Problem, problem_response, unexpected_problem
 from weather.http.settings import read_settings
 from weather.http.startup import StartupGuard
 from weather.open_inference.model import InferenceModel
 from weather.open_inference.rest import MODEL_PATHS, Rest
-from weather.pages.routes import PAGE_PATHS
+from weather.pages.routes import PAGE_PATHS, http_error
 from weather.serving import bulk, serve_command, single, supervision
 from weather.serving.challenger import Challenger
 from weather.serving.configuration import tracing
@@ -101,7 +101,7 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         # Starlette would redirect /predict/ to an absolute address, which leaves a proxy's path prefix.
         app.router.redirect_slashes = False
         app.add_exception_handler(Problem, problem_response)
-        app.add_exception_handler(HTTPException, http_problem)
+        app.add_exception_handler(HTTPException, http_error)
         app.add_exception_handler(Exception, unexpected_problem)
         return app
 

@@ -133,7 +133,7 @@ async def parse(body: bytes, media_type: str, optional: frozenset[str] = NONE, q
     if query and (keep := keep_of(query)):
         if media_type != CSV:
             raise bad_request([Fault([], f"the query parameter keep is for {CSV} only", "enum")])
-        body, columns = await separate(body, keep)
+        body, columns = await separate(body, keep, optional)
     rows = await (parse_csv if media_type == CSV else parse_json)(body, optional)
     return Bulk(rows, media_type, columns)
 

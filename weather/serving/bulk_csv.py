@@ -66,29 +66,29 @@ def decoded(body: bytes) -> str:
     return text
 
 
-def header_faults(header: str, names: Sequence[str], optional: frozenset[str] = NONE) -> list[Fault]:
-    """What is wrong with a first line. Of one that names no field nothing is repeated: it may have values."""
+def header_faults(
+    header: str, names: Sequence[str], optional: frozenset[str], others: bool = False
+) -> list[Fault]:
+    """What is wrong with a first line; ``others`` says that it may name other columns than the fields.
+
+    Of a line that names no field nothing is repeated: it may have values.
+    """
     for separator, word in SEPARATORS.items():
         if not {name.strip().strip('"') for name in header.split(separator)}.isdisjoint(FEATURES):
             return [Fault([], f"the separator is {word}: separate the columns by commas", "csv_header")]
     if set(names).isdisjoint(FEATURES):
         message = f"the first line names none of the fields {', '.join(FEATURES)}"
         return [Fault([], message, "csv_header")]
-    faults = repeated_names(names)
+    faults = []
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        message = f"the first line names a column more than once: {shortened(repeated)}"
+        faults.append(Fault([], message, "csv_header"))
     if missing := [name for name in FEATURES if name not in names and name not in optional]:
         faults.append(Fault([], f"the first line lacks {', '.join(missing)}", "csv_header"))
-    if others := [name for name in names if name not in FEATURES]:
-        message = f"the first line has columns that are no fields: {shortened(others)}; {KEEP_HINT}"
+    if not others and (surplus := [name for name in names if name not in FEATURES]):
+        message = f"the first line has columns that are no fields: {shortened(surplus)}; {KEEP_HINT}"
         faults.append(Fault([], message, "csv_header"))
     return faults
-
-
-def repeated_names(names: Sequence[str]) -> list[Fault]:
-    """A fault if columns have the same name."""
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if not repeated:
-        return []
-    return [Fault([], f"the first line names a column more than once: {shortened(repeated)}", "csv_header")]
 
 
 def shortened(names: Sequence[str]) -> str:

@@ -11,10 +11,11 @@ from typing import Any, Literal
 from urllib.parse import parse_qs
 
 from weather.contract.faults import Fault
+from weather.contract.optional import NONE
 from weather.contract.variables import ANSWER, FEATURES, MAX_ROWS
 from weather.http.limits import KEEP, MAX_FAULTS
 from weather.http.problems import bad_request
-from weather.serving.bulk_csv import decoded, header_faults, repeated_names
+from weather.serving.bulk_csv import decoded, header_faults
 from weather.serving.bulk_csv_lines import NOT_A_TABLE, is_row, wrong_length
 from weather.serving.bulk_rows import check_count, serve_others
 
@@ -48,7 +49,7 @@ def keep_of(query: bytes) -> Keep | None:
     raise bad_request([Fault([], message, "enum")])
 
 
-async def separate(body: bytes, keep: Keep) -> tuple[bytes, Columns | None]:
+async def separate(body: bytes, keep: Keep, optional: frozenset[str] = NONE) -> tuple[bytes, Columns | None]:
     """The body with its fields alone, and the columns to put before the forecasts: all, or none.
 
     Raises:
@@ -56,17 +57,14 @@ async def separate(body: bytes, keep: Keep) -> tuple[bytes, Columns | None]:
     """
     reader = csv.reader(io.StringIO(decoded(body), newline=""), strict=True)
     try:
-        return await _separate(reader, keep)
+        return await _separate(reader, keep, optional)
     except csv.Error:
         raise bad_request([NOT_A_TABLE]) from None
 
 
-async def _separate(reader: Any, keep: Keep) -> tuple[bytes, Columns | None]:
+async def _separate(reader: Any, keep: Keep, optional: frozenset[str]) -> tuple[bytes, Columns | None]:
     names = [name.strip() for name in next(reader)]
-    places = [place for place, name in enumerate(names) if name in FEATURES]
-    if not places:
-        raise bad_request(header_faults(",".join(names), names))
-    faults = repeated_names(names)
+    faults = header_faults(",".join(names), names, optional, others=True)
     if keep == "all":
         faults += [
             Fault([], f"the column {name} would be taken for the forecast's: rename it", "csv_header")
@@ -75,6 +73,7 @@ async def _separate(reader: Any, keep: Keep) -> tuple[bytes, Columns | None]:
         ]
     if faults:
         raise bad_request(faults)
+    places = [place for place, name in enumerate(names) if name in FEATURES]
     fields = io.StringIO()
     write_fields = csv.writer(fields, lineterminator="\n").writerow
     write_fields([names[place] for place in places])

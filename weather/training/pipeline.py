@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from weather.contract.manifest import Manifest
+from weather.contract.names import NEW_YORK
 from weather.training import export
 from weather.training.baselines import BASELINES
 from weather.training.card import tables, text
@@ -33,7 +34,6 @@ from weather.training.observations import Observations
 from weather.training.places import Place, asked_elsewhere, hidden
 from weather.training.progress import Stage
 from weather.training.samples import BLOCK_HOURS, FOLDS, TEST_FOLD, Samples, TooLittleData, samples
-from weather.training.sources import NEW_YORK
 from weather.training.thresholds import HSS, ONSET, Rule, threshold_interval
 from weather.training.verification import Verification
 

