@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.training.weather_records import read, record
-from weather.training.observations import LONGEST_GAP_HOURS, BadData, Missing
+from weather.training.observations import MAX_GAP_HOURS, BadData, Missing
 from weather.training.samples import samples
 from weather.training.sources import new_york_2013
 
@@ -123,8 +123,8 @@ def test_a_value_stands_for_half_a_day_by_timestamp(tmp_path: Path) -> None:
     table = record(60)
     table.loc[20:40, "Pressure_millibars"] = np.nan
     pressure = read(table, tmp_path).table["pressure_millibars"]
-    assert (pressure[20 : 20 + LONGEST_GAP_HOURS] == pressure[19]).all()
-    assert pressure[20 + LONGEST_GAP_HOURS : 41].isna().all()
+    assert (pressure[20 : 20 + MAX_GAP_HOURS] == pressure[19]).all()
+    assert pressure[20 + MAX_GAP_HOURS : 41].isna().all()
     without_hours = table.drop(index=range(20, 32))  # the same hours, fewer rows
     assert read(without_hours, tmp_path).table["pressure_millibars"][20:29].isna().all()
 
@@ -134,7 +134,7 @@ def test_hours_out_of_reach_of_a_value_are_left_out(tmp_path: Path) -> None:
     table.loc[20:40, "Pressure_millibars"] = np.nan
     labelled = samples(read(table, tmp_path), horizon=1)
     first = np.datetime64("2020-01-06T00", "h")
-    assert not np.isin(labelled.hour, first + np.arange(20 + LONGEST_GAP_HOURS, 41)).any()
+    assert not np.isin(labelled.hour, first + np.arange(20 + MAX_GAP_HOURS, 41)).any()
 
 
 def test_no_usable_row_is_said_with_the_columns_that_are_to_blame(tmp_path: Path) -> None:

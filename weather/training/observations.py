@@ -15,7 +15,7 @@ from weather.training.words import counted, share
 
 RAIN_NOW = "current_weather_condition"
 
-LONGEST_GAP_HOURS = 12
+MAX_GAP_HOURS = 12
 """A value is carried forward for so many hours at most: pressure's longest gap at the three New York
 stations is 11 h, and a front passes in less than a day."""
 
@@ -110,14 +110,14 @@ def cleaned(
         filled = absent.sum() - table[feature].isna().sum()
         notes.append(
             f"{feature} was missing in {counted(absent.sum(), 'row')} ({share(absent.mean())}); "
-            f"the last value was carried forward for up to {LONGEST_GAP_HOURS} h in {filled:,} of them."
+            f"the last value was carried forward for up to {MAX_GAP_HOURS} h in {filled:,} of them."
         )
     return Observations(name, digest, table, notes, missing)
 
 
 def _carried_forward(table: pd.DataFrame, feature: str) -> pd.Series[float]:
-    """The last value of the same station that is at most LONGEST_GAP_HOURS old."""
+    """The last value of the same station that is at most MAX_GAP_HOURS old."""
     by_station = table["station"]
     value = table[feature].groupby(by_station).ffill()
     measured = table["hour"].where(table[feature].notna()).groupby(by_station).ffill()
-    return value.where(table["hour"] - measured <= pd.Timedelta(hours=LONGEST_GAP_HOURS))
+    return value.where(table["hour"] - measured <= pd.Timedelta(hours=MAX_GAP_HOURS))

@@ -1,4 +1,4 @@
-"""Features and forward-looking labels of single hours, and the folds of weeks they are dealt to."""
+"""Features and forward-looking labels of single hours, and the folds of weeks to which they are assigned."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Samples:
 
     @property
     def fold(self) -> NDArray[np.int64]:
-        """int[n], 0 ... 4: weeks are dealt in turn, so neighbouring weeks lie in different folds."""
+        """int[n], 0 ... 4: weeks are assigned in turn, so neighbouring weeks are in different folds."""
         return self.block % FOLDS
 
     def where(self, mask: NDArray[np.bool_]) -> Samples:

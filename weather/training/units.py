@@ -8,7 +8,7 @@ import pandas as pd
 from weather.contract.variables import LIMITS, UNITS
 from weather.importing.units import CONVERSIONS
 
-MOST = 0.95
+MIN_SHARE = 0.95
 """Share of the values that another unit must explain."""
 
 HOT = 50
@@ -30,7 +30,7 @@ def likely_unit(feature: str, values: pd.Series[float]) -> str:
     """The unit in which most of the values would be possible, "in percent"; empty if there is none."""
     low, high = LIMITS[feature]
     for unit, factor, shift in CONVERSIONS.get(UNITS[feature], ()):
-        if (values * factor + shift).between(low, high).mean() > MOST:
+        if (values * factor + shift).between(low, high).mean() > MIN_SHARE:
             return unit
     return ""
 
@@ -54,7 +54,7 @@ def doubt(feature: str, column: str, values: pd.Series[float]) -> str:
         return f"A hundredth of {column} is above {high:.0f} °C: are these degrees Fahrenheit?"
     if feature == "wind_speed_kmph":
         knots = values[values > 0] / KNOT_IN_MPH
-        if len(knots) and (np.abs(knots - knots.round()) < 1e-3).mean() > MOST:
+        if len(knots) and (np.abs(knots - knots.round()) < 1e-3).mean() > MIN_SHARE:
             return f"{column} has multiples of {KNOT_IN_MPH}, a knot in mph: are these miles per hour?"
         if high < CALM:
             return f"Only a hundredth of {column} is above {high:.3g} km/h: are these metres per second?"
@@ -62,6 +62,6 @@ def doubt(feature: str, column: str, values: pd.Series[float]) -> str:
         steps = values[values < 3]
         quarters = np.isclose(steps % 0.25, 0)
         tenths = np.isclose(steps * 10 % 1, 0) | np.isclose(steps * 10 % 1, 1)
-        if len(steps) and quarters.mean() > MOST > tenths.mean():
+        if len(steps) and quarters.mean() > MIN_SHARE > tenths.mean():
             return f"{column} ends at {MILES} and has quarters below 3, as reports in miles: are these miles?"
     return ""
