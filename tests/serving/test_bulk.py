@@ -14,9 +14,9 @@ import pytest
 
 from loadtest.stations import observation
 from tests.conftest import EXAMPLE
-from tests.fixtures.contract import FIRST, SECOND, beyond
+from tests.fixtures.contract import FIRST, SECOND, beyond, with_token
 from weather.contract.faults import accepted
-from weather.contract.variables import FEATURES, MAX_ROWS
+from weather.contract.variables import BINARY, FEATURES, MAX_ROWS
 from weather.http.limits import MAX_FAULTS
 from weather.model.classifier import Classifier
 from weather.serving import bulk
@@ -98,6 +98,27 @@ def test_faults_in_csv_name_row_and_field(client: httpx.Client) -> None:
         ["observations", 7, FIRST],
     ]
     assert faults[0]["msg"] == f"{FIRST} is not a number: give {accepted(FIRST)}"
+
+
+@pytest.mark.parametrize("name", sorted(BINARY))
+def test_a_field_of_two_states_takes_nothing_in_between(client: httpx.Client, name: str) -> None:
+    records = [EXAMPLE, {**EXAMPLE, name: 0.5}]
+    single = rejected(client.post("/predict", json=records[1]))
+    for answer in (
+        client.post("/predict_batch", json={"observations": records}),
+        client.post("/predict_batch", content=as_csv(records), headers=CSV),
+    ):
+        assert rejected(answer) == [{**single[0], "loc": ["observations", 1, name]}]
+    assert single[0]["msg"] == f"{name} is neither 0 nor 1: give {accepted(name)}"
+
+
+def test_an_integer_of_hundreds_of_digits_gets_the_sentence_of_a_single_request(client: httpx.Client) -> None:
+    long = with_token("9" * 400)
+    headers = {"Content-Type": "application/json"}
+    body = f'{{"observations":[{long}]}}'
+    (many,) = rejected(client.post("/predict_batch", content=body, headers=headers))
+    (single,) = rejected(client.post("/predict", content=long, headers=headers))
+    assert many["msg"] == single["msg"] == f"{FIRST} is not a finite number: give {accepted(FIRST)}"
 
 
 HEADER = ",".join(FEATURES)
