@@ -70,11 +70,11 @@ class Gauges(Collector):
         score = gauge("stations_score")
         hours = gauge("stations_verified_hours")
         for window, since in (("ever", 0.0), ("7d", now - WEEK)):
-            found = sums.read(connection, now, since)
-            names = sorted(set(found.station.tolist()))
-            parts = {ALL: found}
+            verified = sums.read(connection, now, since)
+            names = sorted(set(verified.station.tolist()))
+            parts = {ALL: verified}
             if len(names) <= self.settings.station_gauges:
-                parts |= {name: found.of(name) for name in names}
+                parts |= {name: verified.of(name) for name in names}
             for name, part in parts.items():
                 hours.add_metric([name, window], float(part.values[:, 0].sum()))
                 for formula, value in scores(part).items():

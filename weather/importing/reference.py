@@ -133,8 +133,8 @@ def read_reference(path: Path, label: Mapping[str, Any] | None) -> Reference:
     if "label" in answers:
         known = label or {"classes": (), "rain": None}
         rain = np.array(rain_in(labels, known["classes"], known["rain"], str(path)))[inside]
-    chances = np.array(probability)[inside] if "probability" in answers else None
-    return Reference(x[inside], np.array(lines)[inside], rain, chances, int((~inside).sum()))
+    calibrated = np.array(probability)[inside] if "probability" in answers else None
+    return Reference(x[inside], np.array(lines)[inside], rain, calibrated, int((~inside).sum()))
 
 
 def _as_float64(

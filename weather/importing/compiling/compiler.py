@@ -78,11 +78,11 @@ def compile_pair(artifacts: Artifacts) -> Compiled:
         "raw": probe[:, places],
         "scaled": scaler.transform(probe)[:, places],
     }
-    found = roles(original.names, [original.run(rows) for rows in fed.values()])
-    verdict = _verdict(original, found, artifacts.scaler, order, artifacts.hints.takes)
+    output_roles = roles(original.names, [original.run(rows) for rows in fed.values()])
+    verdict = _verdict(original, output_roles, artifacts.scaler, order, artifacts.hints.takes)
     rows = fed[verdict.takes or "scaled"]
     arrays = original.run(rows)
-    outputs = meaning(original, found, arrays, artifacts.hints)
+    outputs = meaning(original, output_roles, arrays, artifacts.hints)
     check_rows_alone(original, outputs, rows[:: max(1, len(rows) // ALONE)])
     remarks = [*(artifacts.scaler.remarks if artifacts.scaler else ()), *original.remarks, *outputs.remarks]
     source = original
@@ -124,7 +124,11 @@ def compile_pair(artifacts: Artifacts) -> Compiled:
 
 
 def _verdict(
-    original: Original, found: Roles, scaler: Scaler | None, order: tuple[str, ...], takes: Takes | None
+    original: Original,
+    output_roles: Roles,
+    scaler: Scaler | None,
+    order: tuple[str, ...],
+    takes: Takes | None,
 ) -> Verdict:
     """What the graph takes: as the user says, else as it shows.
 
@@ -133,7 +137,7 @@ def _verdict(
     """
     if takes is not None:
         return Verdict(takes, "so it was said with --input")
-    verdict = who_scales(original, found, scaler or typical_scaler(), order)
+    verdict = who_scales(original, output_roles, scaler or typical_scaler(), order)
     if scaler is None:
         if verdict.takes == "scaled" and verdict.sure:
             raise BadArtifact(

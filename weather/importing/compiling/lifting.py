@@ -135,10 +135,11 @@ class _Lift:
         self, values: NDArray[Any], known: dict[np.float32, np.float64], otherwise: NDArray[Any]
     ) -> NDArray[np.float64]:
         """Float32 constants as what they were before they were rounded, where that is known."""
-        found = [known.get(np.float32(value)) for value in values.ravel()]
-        self.exact += sum(value is not None for value in found)
+        originals = [known.get(np.float32(value)) for value in values.ravel()]
+        self.exact += sum(value is not None for value in originals)
         exact = [
-            other if value is None else value for value, other in zip(found, otherwise.ravel(), strict=True)
+            other if value is None else value
+            for value, other in zip(originals, otherwise.ravel(), strict=True)
         ]
         return np.array(exact, np.float64).reshape(values.shape)
 

@@ -72,26 +72,26 @@ def chosen(
     notes: tuple[str, ...] = ()
     fast = _fused(model, joint)
     if fast is not None:
-        found = fast.answers(rows)
+        actual = fast.answers(rows)
         tolerance = GOLDEN_TOLERANCE if golden else exact
-        if not difference(found, expected, tolerance).fault(tolerance):
-            return fast, found
+        if not difference(actual, expected, tolerance).fault(tolerance):
+            return fast, actual
     variants = list(_rewritten(model, joint))
     if variants:
         best = variants[-1].answers(rows)
         fault = difference(best, expected, rough := ROUGHER if approximate(model) else ROUGH).fault(rough)
         if not fault:
             for variant in variants:
-                found = variant.answers(rows)
-                if not difference(found, best, exact).fault(exact):
-                    return variant, found
+                actual = variant.answers(rows)
+                if not difference(actual, best, exact).fault(exact):
+                    return variant, actual
         notes = (f"WARNING: the original graph is served, not the rewritten one: {fault}",)
     plain = Variant(_prefixed(model), joint, notes or _kept(model))
-    found = plain.answers(rows)
-    fault = difference(found, expected, exact).fault(exact)
+    actual = plain.answers(rows)
+    fault = difference(actual, expected, exact).fault(exact)
     if fault:
         raise BadArtifact(f"the model answers differently behind its scaler: {fault}")
-    return plain, found
+    return plain, actual
 
 
 def _fused(model: onnx.ModelProto, joint: Joint) -> Variant | None:

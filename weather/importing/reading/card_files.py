@@ -10,9 +10,9 @@ from pathlib import Path
 
 from weather.contract.names import CARD_FILE
 
-LARGEST_CARD = 256 << 10
-LARGEST_PICTURE = 512 << 10
-MOST_PICTURES = 16
+MAX_CARD_BYTES = 256 << 10
+MAX_PICTURE_BYTES = 512 << 10
+MAX_PICTURES = 16
 
 PICTURE = re.compile(r"!\[[^\]]*\]\(([\w-]+\.(?:svg|png))\)")
 """A picture in Markdown, in the card's own folder."""
@@ -46,8 +46,8 @@ def read_card(folder: Path, about: Sequence[str]) -> Card:
     try:
         if not path.is_file():
             return NO_CARD
-        if path.stat().st_size > LARGEST_CARD:
-            return Card(f"{path} was left out: it has more than {LARGEST_CARD:,} bytes")
+        if path.stat().st_size > MAX_CARD_BYTES:
+            return Card(f"{path} was left out: it has more than {MAX_CARD_BYTES:,} bytes")
         content = path.read_bytes()
         text = content.decode()
     except (OSError, UnicodeDecodeError) as error:
@@ -55,18 +55,18 @@ def read_card(folder: Path, about: Sequence[str]) -> Card:
     if not all(digest in text for digest in about):
         return Card(f"{path} was left out: it is about other artifacts (it lacks the SHA-256 of these)")
     names = list(dict.fromkeys(PICTURE.findall(text)))
-    pictures = {name: data for name in names[:MOST_PICTURES] if (data := _picture(folder / name))}
+    pictures = {name: data for name in names[:MAX_PICTURES] if (data := _picture(folder / name))}
     left_out = [name for name in names if name not in pictures]
     note = f"model card with {len(pictures)} pictures"
     if left_out:
-        note += f"; left out, as missing or over {LARGEST_PICTURE:,} bytes: {', '.join(left_out)}"
+        note += f"; left out, as missing or over {MAX_PICTURE_BYTES:,} bytes: {', '.join(left_out)}"
     return Card(note, {CARD_FILE: content, **pictures})
 
 
 def _picture(path: Path) -> bytes:
     """Empty when it is missing, too large, or not a file of its own (a link could be to anything)."""
     try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_PICTURE:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_PICTURE_BYTES:
             return b""
         return path.read_bytes()
     except OSError:

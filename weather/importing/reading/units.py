@@ -11,7 +11,7 @@ from weather.importing.errors import BadArtifact
 CONVERSIONS: dict[str, tuple[tuple[str, float, float], ...]] = {
     "1": (("in percent", 0.01, 0),),
     "°C": (("in kelvin", 1, -273.15), ("in degrees Fahrenheit", 5 / 9, -160 / 9)),
-    "km/h": (("in m/h", 0.001, 0),),
+    "km/h": (("in metres per hour", 0.001, 0),),
     "km": (("in metres", 0.001, 0),),
     "mbar": (
         ("in pascals", 0.01, 0),

@@ -51,12 +51,12 @@ class Difference:
         return f"{self.labels} of {self.rows} labels differ" if self.labels else ""
 
 
-def difference(found: Answers, expected: Answers, tolerance: float) -> Difference:
+def difference(actual: Answers, expected: Answers, tolerance: float) -> Difference:
     """``score`` is relative where scores are larger than 1."""
-    wrong = found.rain != expected.rain
-    if found.score is None or expected.score is None:
+    wrong = actual.rain != expected.rain
+    if actual.score is None or expected.score is None:
         return Difference(len(wrong), int(wrong.sum()), 0, None)
-    errors = np.abs(found.score - expected.score) / np.maximum(1, np.abs(expected.score))
+    errors = np.abs(actual.score - expected.score) / np.maximum(1, np.abs(expected.score))
     near = np.zeros(len(wrong), bool)
     if expected.threshold is not None:
         near = np.abs(expected.score - expected.threshold) <= 2 * tolerance

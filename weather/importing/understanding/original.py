@@ -172,14 +172,14 @@ def _constants(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
             yield node.attribute[0].t
 
 
-def same(found: Arrays, expected: Arrays) -> bool:
+def same(actual: Arrays, expected: Arrays) -> bool:
     """Whether outputs are the same: numbers to 1e-5, everything else exactly but for rows at a tie,
     where the last bit of a sum decides.
     """
     floats = [name for name, array in expected.items() if array.dtype.kind == "f"]
     tied = np.zeros(len(next(iter(expected.values()), ())), bool)
     for name in floats:
-        ours, theirs = found[name], expected[name]
+        ours, theirs = actual[name], expected[name]
         if ours.shape != theirs.shape or not np.allclose(ours, theirs, rtol=TIE, atol=TIE, equal_nan=True):
             return False
         if theirs[0].size == 2:
@@ -187,7 +187,7 @@ def same(found: Arrays, expected: Arrays) -> bool:
         elif theirs[0].size == 1:
             tied |= np.abs(theirs.ravel() - 0.5) < TIE
     return all(
-        found[name].shape == array.shape and (found[name] == array)[~tied].all()
+        actual[name].shape == array.shape and (actual[name] == array)[~tied].all()
         for name, array in expected.items()
         if name not in floats
     )

@@ -81,8 +81,8 @@ def _on_thresholds(
     """
     for index, column in enumerate(scaler.order):
         field = FEATURES.index(column)
-        found = [values[at == index] for at, values in _thresholds(model)]
-        thresholds = np.unique(np.concatenate([*found, np.empty(0)]))
+        per_tree = [values[at == index] for at, values in _thresholds(model)]
+        thresholds = np.unique(np.concatenate([*per_tree, np.empty(0)]))
         low, high = LIMIT[field]
         for values in (thresholds * scaler.scale[field] + scaler.mean[field], thresholds):
             values = values[(values >= low) & (values <= high)]

@@ -51,10 +51,10 @@ def roles(names: Sequence[str], samples: Sequence[Arrays]) -> Roles:
             f"the model's output {wide[0]} has {count} columns: rain and no rain are two classes"
         )
     if label is None and not score:
-        given = "; ".join(f"{name} {array.dtype}{list(array.shape[1:])}" for name, array in arrays.items())
+        shapes = "; ".join(f"{name} {array.dtype}{list(array.shape[1:])}" for name, array in arrays.items())
         raise BadArtifact(
             "the model gives neither a label nor a score for each row "
-            f"({given or 'no output has an entry for each row'})"
+            f"({shapes or 'no output has an entry for each row'})"
         )
     unused = [name for name in dict.fromkeys(names) if name not in (label, *score)]
     return Roles(label, score, (f"not used: output {', '.join(unused)}",) if unused else ())

@@ -66,8 +66,8 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
     effect = {kind: np.empty((len(FEATURES), len(answers[kind]))) for kind in kinds}
     for kind, prepare in kinds.items():
         for field in range(len(FEATURES)):
-            found = measures[kind].of(original.run(prepare(changed[field])))
-            effect[kind][field] = np.abs(found - answers[kind]).mean(axis=1)
+            varied = measures[kind].of(original.run(prepare(changed[field])))
+            effect[kind][field] = np.abs(varied - answers[kind]).mean(axis=1)
     constants = holds_constants(original.model, scaler)
     if _same(plain, roles):
         reason = "raw and scaled rows get the same answers"
