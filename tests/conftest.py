@@ -31,8 +31,8 @@ from tests.waiting import PATIENCE
 from weather.contract.manifest import Manifest
 from weather.contract.variables import EXAMPLE as EXAMPLE
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import Artifacts, read
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import Artifacts, read
 from weather.model.classifier import Classifier
 
 Import = Callable[..., Path]

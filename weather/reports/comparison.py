@@ -175,7 +175,7 @@ def judge(answers: Answers, outcomes: Path, horizon: int | None) -> Judged:
 
 def as_json(answers: Answers, agreed: Agreement, judged: Judged | None) -> dict[str, Any]:
     """All figures for machines; null where a score is undefined."""
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "served": answers.served,
         "challenger": answers.challenger,
         "agreement": asdict(agreed),
@@ -184,8 +184,8 @@ def as_json(answers: Answers, agreed: Agreement, judged: Judged | None) -> dict[
         "sentence": NO_OUTCOMES,
     }
     if judged is None:
-        return found
-    return found | {
+        return facts
+    return facts | {
         "verdict": judged.verdict.word,
         "more_days": judged.verdict.more_days,
         "sentence": judged.verdict.sentence,
