@@ -676,7 +676,9 @@ def test_the_route_lets_the_api_and_its_pages_out_but_neither_metrics_nor_probes
     assert not [path for path in (*probes, "/metrics", "/schema.json") if routed(path)]
     assert [path for path in ENDPOINTS if not routed(path)] == []
     page = client.get("/docs").text
-    parts = [urljoin("/docs", part) for part in re.findall(r'(?:src|href)="([^"]+)"', page)]
+    parts = [
+        urljoin("/docs", part) for part in re.findall(r'<(?:link|script)\b[^>]*(?:src|href)="([^"]+)"', page)
+    ]
     assert parts
     for path in ("/", "/docs", "/openapi.json", *parts):
         assert routed(path), path
