@@ -11,6 +11,7 @@ import queue
 import re
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ STARTED = re.compile(r"^(?:Collecting|Processing|Requirement already satisfied:)
 SIZE = re.compile(r"^\s+(?:Downloading|Using cached) .*\(([\d.]+) (kB|MB|GB)\)")
 UNITS = {"kB": 1e-3, "MB": 1.0, "GB": 1e3}
 
-MEGABYTES = {"import.lock": 310, "training.lock": 760, "development.lock": 1320}
+MEGABYTES = {"import.lock": 300, "training.lock": 760, "development.lock": 1470}
 """About what an environment takes on disk, as its last line said when it was installed into an empty one."""
 
 LINE_SECONDS = 15
@@ -64,7 +65,7 @@ class Progress:
 
 def installed() -> int:
     """Packages in this environment; pip writes this file when it has copied a package."""
-    return sum(1 for _ in Path(sys.prefix).glob("lib*/python*/site-packages/*.dist-info/INSTALLER"))
+    return sum(1 for _ in Path(sysconfig.get_path("purelib")).glob("*.dist-info/INSTALLER"))
 
 
 def megabytes(folder: Path) -> float:

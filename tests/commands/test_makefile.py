@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from loadtest.run import service_url
+from loadtest.options import service_url
 from loadtest.serving import PROJECT
 
 CONDAS = {"HOST": "x86_64-conda-linux-gnu"}

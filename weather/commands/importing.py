@@ -50,9 +50,9 @@ def pair_options() -> argparse.ArgumentParser:
     pair.add_argument(
         "--scaler",
         metavar="FILE.pkl",
-        help="pickle or joblib file; none if the model scales its input itself",
+        help="pickle or joblib file of the scaler; none if the model scales its input itself",
     )
-    pair.add_argument("--model", type=Path, metavar="FILE.onnx")
+    pair.add_argument("--model", type=Path, metavar="FILE.onnx", help="ONNX file of the classifier")
     said = options.add_argument_group("what the files can't tell")
     said.add_argument("--rain-label", metavar="LABEL", help="the label that is rain")
     said.add_argument("--logit", action="store_true", help="the model's scores are logits")
