@@ -24,9 +24,9 @@ PARALLEL ?= -n 4 --dist loadfile
 HELP := $(filter -h --help,$(ARGS))
 DEVELOPMENT := $(if $(HELP),,$(VENV)/development)
 # $(call command,MODULE OF THE PARSER,COMMAND)
-command = $(if $(HELP),@$(PYTHON) -m $(1) $@,$(2) $(ARGS))
+command = $(if $(HELP),@$(PYTHON) -m $(1) --help,$(2) $(ARGS))
 
-.PHONY: help doctor needs-NAME needs-DATA serve stations key train import evaluate drift bento image image-stations render loadtest loadtest-stations chaos test-replicas fuzz bench capacity picture test test-stations test-all coverage test-image test-image-stations test-clients test-artifacts check hooks lock clean
+.PHONY: figures help doctor needs-NAME needs-DATA serve stations key train import evaluate drift bento image image-stations render loadtest loadtest-stations chaos test-replicas fuzz bench capacity picture test test-stations test-all coverage test-image test-image-stations test-clients test-artifacts check hooks lock clean
 
 help: ## show this list
 	@awk '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -119,16 +119,16 @@ render: ## print the Kubernetes manifests of each overlay (needs kubectl)
 ##@ load
 
 loadtest: $(DEVELOPMENT) ## load a service of its own, or HOST=http://…, with Locust for 20 s (ARGS=--help)
-	$(call command,loadtest.options,$(BIN)/python -m loadtest.run $(if $(filter file,$(origin HOST)),,--url '$(HOST)'))
+	$(call command,loadtest.options $@,$(BIN)/python -m loadtest.run $(if $(filter file,$(origin HOST)),,--url '$(HOST)'))
 
 loadtest-stations: $(DEVELOPMENT) ## 10,000 home stations at one report a minute on the second service, 60 s (ARGS=--help)
-	$(call command,loadtest.options,$(BIN)/python -m loadtest.consoles)
+	$(call command,loadtest.options $@,$(BIN)/python -m loadtest.consoles)
 
 chaos: $(DEVELOPMENT) ## overload, kill, drain, soak, annoy a service and swap its model, 6 minutes (ARGS=--help)
-	$(call command,loadtest.options,$(BIN)/python -m loadtest.chaos)
+	$(call command,loadtest.options $@,$(BIN)/python -m loadtest.chaos)
 
 test-replicas: $(DEVELOPMENT) ## three replicas behind HAProxy: kill one, roll out a second model, 2 minutes
-	$(call command,loadtest.options,$(BIN)/python -m loadtest.replicas)
+	$(call command,loadtest.options $@,$(BIN)/python -m loadtest.replicas)
 
 fuzz: $(VENV)/development ## 20,000 requests made from the OpenAPI document, 6 minutes
 	FUZZ_EXAMPLES=7000 $(BIN)/python -m pytest tests/end_to_end/test_conformance.py
@@ -139,7 +139,10 @@ bench: $(if $(HELP),,.venv-benchmarks/installed .venv-mlserver/installed) ## mea
 	$(call command,benchmarks.options,.venv-benchmarks/bin/python -m benchmarks.run)
 
 capacity: $(DEVELOPMENT) ## which load one replica takes at which latency, 2 minutes (ARGS=--help)
-	$(call command,loadtest.options,$(BIN)/python -m loadtest.capacity)
+	$(call command,loadtest.options $@,$(BIN)/python -m loadtest.capacity)
+
+figures: $(if $(HELP),,$(VENV)/development .venv-benchmarks/installed .venv-mlserver/installed) ## make every figure and picture of the documents, 50 minutes (ARGS=--help; --list, --stale, --changed)
+	$(call command,loadtest.make_figures,$(BIN)/python -m loadtest.make_figures)
 
 picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
 	$(BIN)/python -m tests.pages.picture
@@ -180,6 +183,8 @@ check: $(VENV)/development ## ruff, mypy --strict and import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	@# A report, no fault: a figure is measured on an idle machine, not for each commit.
+	@$(PYTHON) -m loadtest.make_figures --stale
 
 hooks: $(VENV)/development ## run the same checks before each commit, on what it changes
 	$(BIN)/pre-commit install

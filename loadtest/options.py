@@ -122,6 +122,7 @@ def consoles() -> argparse.ArgumentParser:
     )
     made.add_argument("--seconds", type=int, default=60, help="duration of the load (default: 60)")
     made.add_argument("--database", help="SQLAlchemy's URL (default: SQLite in a temporary folder)")
+    made.add_argument("--publish", action="store_true", help="write the result to docs/stations.md")
     return made
 
 

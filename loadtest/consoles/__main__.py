@@ -19,6 +19,7 @@ from loadtest.consoles.locustfile import STATIONS_A_USER
 from loadtest.harness import exit_code, on_first_core, progress, write_report
 from loadtest.serving import PROJECT, free_port, store
 from loadtest.serving import running as forecast_service
+from loadtest.tables import publish
 from stations.demo.processes import Stations, running
 from stations.store.database import connect
 from stations.store.tables import reports
@@ -52,6 +53,8 @@ def main() -> int:
     )
     print(result)
     write_report("loadtest-stations", result)
+    if arguments.publish:
+        publish(PROJECT / "docs" / "stations.md", "make loadtest-stations", f"    {result}")
     if kept != accepted:
         print("MISSED reports in the database")
         return 1

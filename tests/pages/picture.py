@@ -7,6 +7,7 @@ import io
 from PIL import Image
 from playwright.sync_api import ViewportSize
 
+from loadtest.figures import record
 from loadtest.serving import PROJECT, served, store
 from tests.pages.browser import browser
 
@@ -21,6 +22,7 @@ def main() -> None:
         page.locator("#curve svg").wait_for()
         taken = Image.open(io.BytesIO(page.screenshot()))
     taken.quantize(256).save(PROJECT / "docs" / "page.png", optimize=True)
+    record("make picture")
 
 
 if __name__ == "__main__":

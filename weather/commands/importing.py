@@ -86,6 +86,9 @@ def artifacts_of(given: argparse.Namespace) -> Artifacts:
 
 def import_artifacts(given: argparse.Namespace) -> None:
     """Import a scaler and a classifier into the model store."""
+    from weather.model import bentoml_configuration
+
+    bentoml_configuration.check()
     from weather.importing import latest as versions
     from weather.importing import store
     from weather.importing.reference import compare
