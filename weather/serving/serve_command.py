@@ -27,7 +27,7 @@ from yaml import YAMLError
 
 from weather.contract.names import CLASSIFIER
 from weather.http.api_keys import ApiKeys
-from weather.http.settings import read_settings
+from weather.http.settings import read_settings, unknown_variables
 from weather.serving import grpc, preflight, run_folder, supervision
 from weather.serving.announcement import Address, announce
 from weather.serving.latest import POLL_SECONDS, Latest
@@ -128,7 +128,7 @@ def check_options(name: str, options: dict[str, Any], keys: bool) -> None:
     known = get_default_config(version=2)["services"]
     preflight.check_configuration(services, known, name, SCHEMA.schema["services"][Optional(str)])
     used = [f"--{option.replace('_', '-')}" for option, value in options.items() if value is not None]
-    warnings = preflight.warnings(host, keys, used)
+    warnings = unknown_variables() + preflight.warnings(host, keys, used)
     if settings.grpc_port is not None:
         warnings += preflight.warnings(str(settings.grpc_host), keys, given=())
     for warning in dict.fromkeys(warnings):
