@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.server
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,6 +129,21 @@ def test_answers_of_another_model_fail_unless_it_is_expected(
         lengths = count(4, 4)
         assert until(lambda: judged(address, next(lengths), 20, *timeless)[0]) == 1
         assert judged(address, 2, 5, "--model", "other", *timeless)[0] == 0
+
+
+def test_a_target_that_closes_every_connection_is_named_with_the_reason(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as bound:  # nobody listens on it, and nobody else can
+        bound.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        assert load(address, 6, 2) == 1
+    shown = capfd.readouterr()
+    assert "status 0" not in shown.out + shown.err
+    assert f"no response from {address}: " in shown.err
+    assert "refused" in shown.err
+    # A line of progress every few seconds, not only the table at the end.
+    assert re.search(r"^ +5 s: [\d,]+ requests, [\d,]+ failed, last: no response", shown.err, re.MULTILINE)
 
 
 def test_errors_fail_the_run(judged: Judge) -> None:
