@@ -137,13 +137,20 @@ def test_a_target_that_closes_every_connection_is_named_with_the_reason(
     with socket.socket() as bound:  # nobody listens on it, and nobody else can
         bound.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        assert load(address, 6, 2) == 1
-    shown = capfd.readouterr()
-    assert "status 0" not in shown.out + shown.err
-    assert f"no response from {address}: " in shown.err
-    assert "refused" in shown.err
-    # A line of progress every few seconds, not only the table at the end.
-    assert re.search(r"^ +5 s: [\d,]+ requests, [\d,]+ failed, last: no response", shown.err, re.MULTILINE)
+        lengths = (7 * 2**number for number in count())
+
+        def told() -> str:
+            """What was written, once a run was long enough for a request and for a line of progress."""
+            assert load(address, next(lengths), 2) == 1
+            shown = capfd.readouterr()
+            return shown.out + shown.err if " failed, last: " in shown.err else ""
+
+        text = until(told)
+    assert "status 0" not in text
+    assert f"no response from {address}: " in text
+    assert "refused" in text
+    # Not only in the table at the end.
+    assert re.search(rf"^ +\d+ s: [\d,]+ requests, [\d,]+ failed, last: .*{address}", text, re.MULTILINE)
 
 
 def test_errors_fail_the_run(judged: Judge) -> None:
