@@ -26,7 +26,7 @@ DEVELOPMENT := $(if $(HELP),,$(VENV)/development)
 # $(call command,MODULE OF THE PARSER,COMMAND)
 command = $(if $(HELP),@$(PYTHON) -m $(1) --help,$(2) $(ARGS))
 
-.PHONY: figures help doctor needs-NAME needs-DATA serve stations key train import evaluate drift bento image image-stations render loadtest loadtest-stations chaos test-replicas fuzz bench capacity picture test test-stations test-all coverage test-image test-image-stations test-clients test-artifacts check hooks lock clean
+.PHONY: figures help doctor needs-NAME needs-DATA serve stations key train import evaluate drift bento image image-stations render loadtest loadtest-stations chaos test-replicas fuzz bench capacity picture test test-stations test-all coverage test-image test-image-stations test-clients test-artifacts check docs docs-serve hooks lock clean
 
 help: ## show this list
 	@awk '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -144,7 +144,7 @@ capacity: $(DEVELOPMENT) ## which load one replica takes at which latency, 2 min
 figures: $(if $(HELP),,$(VENV)/development .venv-benchmarks/installed .venv-mlserver/installed) ## make every figure and picture of the documents, 50 minutes (ARGS=--help; --list, --stale, --changed)
 	$(call command,loadtest.make_figures,$(BIN)/python -m loadtest.make_figures)
 
-picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
+picture: $(VENV)/development ## take docs/page.png and docs/page-dark.png of the page (needs Chromium)
 	$(BIN)/python -m tests.pages.picture
 
 ##@ develop
@@ -185,6 +185,12 @@ check: $(VENV)/development ## ruff, mypy --strict and import-linter
 	$(BIN)/lint-imports --no-cache
 	@# A report, no fault: a figure is measured on an idle machine, not for each commit.
 	@$(PYTHON) -m loadtest.make_figures --stale
+
+docs: $(VENV)/development ## build the documentation site in reports/site/html, half a minute
+	$(BIN)/python -m docs.site
+
+docs-serve: $(VENV)/development ## build the documentation site and serve it on this machine (ARGS="--port 8001")
+	$(BIN)/python -m docs.site --serve $(ARGS)
 
 hooks: $(VENV)/development ## run the same checks before each commit, on what it changes
 	$(BIN)/pre-commit install

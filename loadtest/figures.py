@@ -83,7 +83,7 @@ FIGURES = (
         0.3,
         ("make picture",),
         ("weather/contract", "weather/pages", "tests/pages/picture.py", *ARTIFACTS),
-        ("docs/page.png",),
+        ("docs/page.png", "docs/page-dark.png"),
         ("chromium",),
     ),
     bench("peers", 12, "make bench", pictures=("docs/bench.svg",)),

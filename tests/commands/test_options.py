@@ -14,7 +14,7 @@ from benchmarks import options as benchmarks
 from loadtest import options
 from loadtest.serving import PROJECT
 
-FOLDERS = ("weather", "stations", "loadtest", "benchmarks", "deploy", "requirements")
+FOLDERS = ("weather", "stations", "loadtest", "benchmarks", "deploy", "docs", "requirements")
 
 
 def added(file: Path) -> Iterator[ast.Call]:
