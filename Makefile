@@ -26,7 +26,7 @@ DEVELOPMENT := $(if $(HELP),,$(VENV)/development)
 # $(call command,MODULE OF THE PARSER,COMMAND)
 command = $(if $(HELP),@$(PYTHON) -m $(1) --help,$(2) $(ARGS))
 
-.PHONY: figures help doctor needs-NAME needs-DATA serve stations key train import evaluate drift bento image image-stations render loadtest loadtest-stations chaos test-replicas fuzz bench capacity picture test test-stations test-all coverage test-image test-image-stations test-clients test-artifacts check docs docs-serve hooks lock clean
+.PHONY: figures help doctor needs-NAME needs-DATA serve stations key train import evaluate drift bento image image-stations render loadtest loadtest-stations chaos test-replicas fuzz bench capacity picture notebook test test-stations test-all coverage test-image test-image-stations test-clients test-artifacts check docs docs-serve hooks lock clean
 
 help: ## show this list
 	@awk '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -148,6 +148,9 @@ picture: $(VENV)/development ## take docs/page.png and docs/page-dark.png of the
 	$(BIN)/python -m tests.pages.picture
 
 ##@ develop
+
+notebook: $(VENV)/development ## run docs/tutorial.ipynb and store its outputs, a minute
+	$(BIN)/python -m tests.documents.notebook
 
 test: $(VENV)/development ## run all tests but the slow ones, 4 minutes (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)

@@ -18,7 +18,7 @@ from benchmarks.comparison import measure_all, medians_of
 from benchmarks.load import prepare
 from benchmarks.running import check_out, in_history
 from benchmarks.servers import ABLATIONS, MLSERVER, OURS, PEERS, PREVIOUS, PROJECT, Server, bento
-from loadtest.tables import publish
+from loadtest.tables import excerpt, publish
 
 RESULTS = PROJECT / "benchmarks" / "results"
 DOCUMENT = PROJECT / "docs" / "performance.md"
@@ -60,7 +60,7 @@ def peers(home: Path, arguments: argparse.Namespace) -> str:
     table = compared("peers", servers, home, arguments)
     if arguments.publish:
         shutil.copy(RESULTS / "peers.svg", PROJECT / "docs" / "bench.svg")
-        publish(PROJECT / "README.md", "make bench", table)
+        publish(PROJECT / "README.md", "make bench", excerpt(table, report.SHORT_ROWS, report.short_header()))
     return table
 
 
