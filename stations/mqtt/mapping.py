@@ -1,6 +1,6 @@
 """The mapping file: which topics hold what.
 
-A TOML file with a table a topic::
+A TOML file with a table a topic:
 
     [[topics]]
     topic = "weather/+/state"     # as MQTT subscribes; # and + are allowed

@@ -8,8 +8,8 @@ from tests import old_system
 from tests.conftest import run_cli
 from tests.fixtures import pair
 from weather.contract.names import CARD_FILE
-from weather.importing.artifacts import read
-from weather.importing.card_files import MAX_CARD_BYTES, MAX_PICTURE_BYTES, read_card
+from weather.importing.reading.artifacts import read
+from weather.importing.reading.card_files import MAX_CARD_BYTES, MAX_PICTURE_BYTES, read_card
 
 ABOUT = ["a" * 64, "b" * 64]
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.contract.variables import FEATURES, LABELS, LIMITS
-from weather.importing.checking import Answers
-from weather.importing.compiler import Compiled
+from weather.importing.compiling.compiler import Compiled
 from weather.importing.errors import BadArtifact
-from weather.importing.fields import field_of
-from weather.importing.files import read_bytes
-from weather.importing.labels import rain_in
+from weather.importing.reading.fields import field_of
+from weather.importing.reading.files import read_bytes
+from weather.importing.understanding.checking import Answers
+from weather.importing.understanding.labels import rain_in
 from weather.model.classifier import Classifier
 
 MAX_BYTES = 256 << 20

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
 from weather.importing.errors import BadArtifact
+from weather.importing.reading.artifacts import Artifacts
 from weather.model.classifier import Classifier
 from weather.training.cross_fitting import judged
 from weather.training.features import OPTIONAL

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from weather.contract.variables import LIMITS, UNITS
-from weather.importing.units import CONVERSIONS
+from weather.importing.reading.units import CONVERSIONS
 
 MIN_SHARE = 0.95
 """Share of the values that another unit must explain."""
