@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from loadtest.figures import record
+
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table without padding; the cells are text and hold no ``|``."""
@@ -13,7 +15,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def publish(document: Path, command: str, text: str) -> None:
-    """Replace what stands between ``<!-- command -->`` and ``<!-- end of command -->``.
+    """Replace what stands between ``<!-- command -->`` and ``<!-- end of command -->``, and record it.
 
     Raises:
         ValueError: the document does not have each of the two marks exactly once.
@@ -24,6 +26,7 @@ def publish(document: Path, command: str, text: str) -> None:
         raise ValueError(f"{document} must have the marks of {command!r} exactly once")
     before, _, rest = content.partition(start)
     document.write_text(f"{before}{start}{text.rstrip()}\n{end}{rest.partition(end)[2]}")
+    record(command)
 
 
 def excerpt(text: str, rows: Sequence[str], columns: Sequence[str]) -> str:

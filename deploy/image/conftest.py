@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.image.build import find_engine
+from deploy.image.engines import find_engine
 
 REPORT = pytest.StashKey[list[str]]()
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.image.build import PROJECT
 from deploy.image.container import output, started
+from deploy.image.engines import PROJECT
 from tests.documents.runner import Document, blocks
 
 PAGE = PROJECT / "docs" / "first-model.md"

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.image.build import PROJECT
 from deploy.image.container import Container, output, started
+from deploy.image.engines import PROJECT
 from loadtest.serving import served
 from loadtest.stations import observation
 from tests.fixtures import pair
