@@ -1,0 +1,109 @@
+"""Which files of this project a fork is made of: live ones, and those in ``fork/overlay``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+OVERLAY = Path(__file__).parent / "overlay"
+TEMPLATE = ".fork"
+"""Files of the overlay that end so are rendered; the others are copied, with the fork's words."""
+
+COPIED = (
+    ".editorconfig",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    "LICENSE",
+    "bentofile.yaml",
+    "service.py",
+    "requirements/grpc.lock",
+    "requirements/import.lock",
+    "requirements/serving.lock",
+    "weather/__init__.py",
+    "weather/contract",
+    "weather/model",
+    "weather/importing",
+    "weather/telemetry",
+    "weather/http",
+    "weather/pages",
+    "weather/open_inference",
+    "weather/serving",
+    "weather/commands/__init__.py",
+    "weather/commands/importing.py",
+    "weather/commands/models.py",
+    "weather/commands/output.py",
+    "weather/commands/parsers.py",
+    "loadtest/__init__.py",
+    "loadtest/bad_clients.py",
+    "loadtest/harness.py",
+    "loadtest/locustfile.py",
+    "loadtest/requests.py",
+    "loadtest/run.py",
+    "loadtest/serving.py",
+    "loadtest/stations.py",
+    "loadtest/verdict.py",
+    "loadtest/shapes",
+    "loadtest/thresholds.toml",
+    "deploy/image/Dockerfile.j2",
+    "deploy/image/build.py",
+    "deploy/image/sizes.py",
+    "tests/__init__.py",
+    "tests/conftest.py",
+    "tests/processes.py",
+    "tests/waiting.py",
+    "tests/test_checks.py",
+    "tests/test_processes.py",
+    "tests/contract/test_optional.py",
+    "tests/contract/test_variables.py",
+    "tests/contract/__init__.py",
+    "tests/fixtures/__init__.py",
+    "tests/fixtures/contract.py",
+    "tests/fixtures/pair.py",
+    "tests/end_to_end",
+    "tests/http",
+    "tests/importing",
+    "tests/loadtest",
+    "tests/model",
+    "tests/open_inference",
+    "tests/pages",
+    "tests/serving",
+    "tests/telemetry",
+)
+
+LEFT_OUT = (
+    "weather/contract/fields.py",
+    "weather/contract/version.py",
+    "weather/importing/vocabulary.py",
+)
+"""Of the copied folders: what is generated, and what is about weather or about parts that a fork lacks."""
+
+UNTRACKED = ("__pycache__", "mutants")
+
+
+def copied() -> Iterator[Path]:
+    """The live files, relative to the project.
+
+    Raises:
+        FileNotFoundError: one of the lists above names what is not there.
+    """
+    for entry in (*COPIED, *LEFT_OUT):
+        if not (PROJECT / entry).exists():
+            raise FileNotFoundError(f"fork/files.py names {entry}, which is not there")
+    for entry in COPIED:
+        path = PROJECT / entry
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            name = file.relative_to(PROJECT)
+            if file.is_file() and not set(UNTRACKED) & set(name.parts) and not _left_out(name):
+                yield name
+
+
+def overlaid() -> Iterator[Path]:
+    """The files of the overlay, relative to it."""
+    for file in sorted(OVERLAY.rglob("*")):
+        if file.is_file() and not set(UNTRACKED) & set(file.parts):
+            yield file.relative_to(OVERLAY)
+
+
+def _left_out(name: Path) -> bool:
+    return any(name == Path(entry) or Path(entry) in name.parents for entry in LEFT_OUT)
