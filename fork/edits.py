@@ -4,6 +4,7 @@ from __future__ import annotations
 
 EDITS: dict[str, list[tuple[str, str]]] = {
     "weather/contract/manifest.py": [("    horizon_hours: int\n", "    horizon_hours: int | None = None\n")],
+    "weather/importing/store.py": [("manifest.model_dump_json(indent=1)", "manifest.model_dump_json(indent=1, exclude_none=True)")],
 }
 
 

@@ -42,6 +42,7 @@ COPIED = (
     "loadtest/run.py",
     "loadtest/serving.py",
     "loadtest/stations.py",
+    "loadtest/tables.py",
     "loadtest/verdict.py",
     "loadtest/shapes",
     "loadtest/thresholds.toml",
@@ -50,6 +51,7 @@ COPIED = (
     "deploy/image/sizes.py",
     "tests/__init__.py",
     "tests/conftest.py",
+    "tests/old_system.py",
     "tests/processes.py",
     "tests/waiting.py",
     "tests/test_checks.py",
@@ -75,6 +77,16 @@ LEFT_OUT = (
     "weather/contract/fields.py",
     "weather/contract/version.py",
     "weather/importing/vocabulary.py",
+    "tests/end_to_end/test_fork.py",
+    "tests/importing",
+    "tests/loadtest/test_sample.py",
+    "tests/open_inference/test_inputs.py",
+    "tests/pages/test_browser.py",
+    "tests/pages/test_cors.py",
+    "tests/pages/browser.py",
+    "tests/pages/picture.py",
+    "tests/serving/test_optional.py",
+    "tests/telemetry/test_forecast_log.py",
 )
 """Of the copied folders: what is generated, and what is about weather or about parts that a fork lacks."""
 
