@@ -35,7 +35,10 @@ def main() -> int:
         print(reason, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
-        print(f"{folder} was not made: {' '.join(map(str, error.cmd[1:4]))} … failed, see above", file=sys.stderr)
+        print(
+            f"{folder} was not made: {' '.join(map(str, error.cmd[1:4]))} … failed, see above",
+            file=sys.stderr,
+        )
         return 1
     print(f"{folder}\nnext: cd {folder}, make serve, make test; README.md says what is there", flush=True)
     return 0

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fork.declaration import Declaration
-from fork.edits import edited
+from fork.edits import SUMMARY, edited
 from fork.files import OVERLAY, PROJECT, TEMPLATE, copied, overlaid
 from fork.names import Names, renamed
 
@@ -59,7 +59,8 @@ def write_files(folder: Path, names: Names, declaration: Declaration, data: Path
         StaleEdit: a live file changed where an edit of ``fork/edits.py`` rests on it.
     """
     for name in copied():
-        _write(folder / renamed(str(name), names), _translated(name, names), PROJECT / name)
+        content = _translated(name, names, declaration.summary)
+        _write(folder / renamed(str(name), names), content, PROJECT / name)
     environment = Environment(  # noqa: S701 (Python, TOML and Markdown)
         loader=FileSystemLoader(OVERLAY),
         undefined=StrictUndefined,
@@ -124,7 +125,7 @@ def passage(name: str, first: str, last: str) -> str:
     return "\n".join(lines[start : lines.index(last, start) + 1])
 
 
-def _translated(name: Path, names: Names) -> bytes:
+def _translated(name: Path, names: Names, summary: str) -> bytes:
     content = (PROJECT / name).read_bytes()
     try:
         text = content.decode()
@@ -132,7 +133,7 @@ def _translated(name: Path, names: Names) -> bytes:
         return content
     if name.suffix == ".lock" or name.name == "LICENSE":
         return content
-    return renamed(edited(str(name), text), names).encode()
+    return renamed(edited(str(name), text), names).replace(SUMMARY, summary).encode()
 
 
 def _write(path: Path, content: bytes, like: Path) -> None:

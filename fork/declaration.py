@@ -16,8 +16,11 @@ MAX_FIELDS = 100
 RESERVED = frozenset({"prediction", "probability", "label", "observations", "observation"})
 """Names that bodies, CSV columns and tensors have already."""
 
+TEXT = r"""^[^\n\r"\\]*$"""
+"""Texts stand in Python, TOML and HTML: one line, without double quotes and backslashes."""
+
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\n\r]*$")]
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=TEXT)]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
 """A class word is a value in CSV, a label of metrics and a constant in code; the page shows _ as a blank."""
 
@@ -49,7 +52,7 @@ class FieldDeclaration(_Strict):
     step: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     example: Number
     states: Annotated[list[Text], Field(min_length=2, max_length=2)] = ["no", "yes"]
-    note: Annotated[str, Field(max_length=200)] = ""
+    note: Annotated[str, Field(max_length=200, pattern=TEXT)] = ""
     optional: bool = False
     column: Text | None = None
     """Its column in the training data, by default its name."""

@@ -2,9 +2,156 @@
 
 from __future__ import annotations
 
+SUMMARY = "@SUMMARY@"
+"""Stands for the summary in fields.toml."""
+
 EDITS: dict[str, list[tuple[str, str]]] = {
+    "service.py": [
+        ("Will it rain within the next hours? Surface observations of one hour in, a forecast out.", SUMMARY)
+    ],
+    ".gitignore": [("/stations.db*\n", "")],
+    "deploy/image/Dockerfile.j2": [
+        ("Will it rain within the next hours? A prediction service", "A prediction service")
+    ],
+    "deploy/image/build.py": [
+        ("holds {bento.tag}; docs/deployment.md says how to run it", "holds {bento.tag}")
+    ],
+    "loadtest/locustfile.py": [
+        (",  # humidity as a percentage, for instance", ","),
+        (",  # a failed sensor's 0 mbar, for instance", ","),
+        (
+            "Sends about ten observations per second: as many as 36,000 stations that report hourly.",
+            "Sends about ten observations per second.",
+        ),
+        (
+            "Stations that a front passes: every FRONT_SECONDS all at once, with BURST rainy hours each.",
+            "Every FRONT_SECONDS all at once, BURST observations each.",
+        ),
+        ("until the next front, by the clock", "until the next burst, by the clock"),
+        (
+            "Archives that send 100 to 1,000 hours in one request.",
+            "Sends 100 to 1,000 observations in one request.",
+        ),
+    ],
+    "loadtest/stations.py": [
+        (
+            "1,000 hours of the default data, in the contract's units, drawn by ``python -m loadtest.sample``.",
+            "Observations to send, with a column for each field, if this file exists.",
+        ),
+        (
+            "those in which it rains, if the contract has such a field.",
+            "those with a flag, if the contract has flags.",
+        ),
+        (
+            "A random observation of the sample, so as frequent as such hours are in the real data.",
+            "A random observation of the sample.",
+        ),
+    ],
+    "tests/conftest.py": [
+        (
+            """    if len(FEATURES) != len(old_system.MEAN):
+        pytest.skip("the old system's artifacts are of the weather contract, and this is a fork to another")
+""",
+            "",
+        ),
+        ("from weather.contract.variables import FEATURES\n", ""),
+    ],
+    "tests/fixtures/pair.py": [
+        ("rain within 6 h, a model for tests", "a model for tests"),
+        ("64 with rain and 64 without", "64 of each class"),
+        ("the contract's last field: it rains in those hours.", "the contract's last field."),
+    ],
+    "tests/old_system.py": [
+        (
+            "from weather.contract.variables import FEATURES\n",
+            "from weather.contract.variables import FEATURES\nfrom weather.importing import typical\n",
+        ),
+        ("MEAN = np.array([12.0, 0.73, 10.8, 187.5, 10.3, 1003.2, 0.12])\n", "MEAN = typical.MEAN\n"),
+        ("SCALE = np.array([9.5, 0.19, 6.9, 107.4, 4.2, 117.0, 0.33])\n", "SCALE = typical.SCALE\n"),
+    ],
+    "weather/commands/output.py": [
+        (
+            "if TYPE_CHECKING:  # importing artifacts needs nothing of training\n"
+            "    from weather.training.progress import Stage\n\n",
+            "",
+        ),
+        ("from typing import TYPE_CHECKING\n", ""),
+        ("from collections.abc import Callable, Iterator\n", "from collections.abc import Callable\n"),
+        (
+            "import AbstractContextManager, contextmanager\nfrom functools import partial\n",
+            "import AbstractContextManager\n",
+        ),
+        ("from rich.progress import Progress\n", ""),
+        (
+            "SUCCESS, BAD_INPUT, USAGE, DRIFT, DIFFERENT, REJECTED = range(6)",
+            "SUCCESS, BAD_INPUT, USAGE = range(3)",
+        ),
+        (
+            """    DRIFT: "drift, with --fail-on-drift",
+    DIFFERENT: "replay: other answers of the same model than logged, or rows refused",
+    REJECTED: "rows were rejected, with --fail-on-rejected",
+""",
+            "",
+        ),
+        (
+            """SCALE = ("pyarrow", "distributed")
+\"""What is needed to score files and to use a cluster, and for nothing else.\"""
+
+""",
+            "",
+        ),
+        (
+            """@contextmanager
+def stages() -> Iterator[Stage]:
+    \"""A progress bar for each stage; nothing where stderr is no terminal.\"""
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        yield lambda name, steps: partial(progress.advance, progress.add_task(name, total=steps))
+
+
+""",
+            "",
+        ),
+        (
+            """            lock = "scale" if error.name in SCALE else "training"
+            say(f"{name}: the package {error.name} is missing: install requirements/{lock}.lock", "red")
+""",
+            """            say(f"{name}: the package {error.name} is missing: install requirements/training.lock", "red")
+""",
+        ),
+        (
+            """
+Colour and progress bars are for terminals only;""",
+            """
+Colour is for terminals only;""",
+        ),
+    ],
     "weather/contract/manifest.py": [("    horizon_hours: int\n", "    horizon_hours: int | None = None\n")],
-    "weather/importing/store.py": [("manifest.model_dump_json(indent=1)", "manifest.model_dump_json(indent=1, exclude_none=True)")],
+    "weather/http/settings.py": [
+        (" prints the table in docs/operations.md.", " prints all settings as a table."),
+        ("for the drift report", "to compare with what followed"),
+    ],
+    "weather/importing/store.py": [
+        ("manifest.model_dump_json(indent=1)", "manifest.model_dump_json(indent=1, exclude_none=True)")
+    ],
+    "weather/serving/app.py": [
+        (
+            "(one run of ``make bench``, docs/performance.md;\ndifferences of a quarter are noise)",
+            "(one run; differences of a\nquarter are noise)",
+        )
+    ],
+    "weather/serving/configuration.py": [
+        ("connections\n        # (docs/performance.md); /metrics", "connections;\n        # /metrics")
+    ],
+    "weather/serving/queue.py": [
+        ("\n    each batch; docs/decisions/ has the comparison.", "\n    each batch.")
+    ],
+    "weather/telemetry/forecast_log.py": [
+        (
+            ", written by ``bentoml.monitor`` and read by ``train_import.py drift``",
+            ", written by ``bentoml.monitor``",
+        )
+    ],
+    "weather/telemetry/metrics.py": [("; docs/observability.md says what each is for", "")],
 }
 
 

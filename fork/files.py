@@ -42,7 +42,6 @@ COPIED = (
     "loadtest/run.py",
     "loadtest/serving.py",
     "loadtest/stations.py",
-    "loadtest/tables.py",
     "loadtest/verdict.py",
     "loadtest/shapes",
     "loadtest/thresholds.toml",
@@ -56,39 +55,51 @@ COPIED = (
     "tests/waiting.py",
     "tests/test_checks.py",
     "tests/test_processes.py",
+    "tests/contract/__init__.py",
     "tests/contract/test_optional.py",
     "tests/contract/test_variables.py",
-    "tests/contract/__init__.py",
+    "tests/end_to_end/__init__.py",
+    "tests/end_to_end/test_inference.py",
+    "tests/end_to_end/test_service.py",
     "tests/fixtures/__init__.py",
     "tests/fixtures/contract.py",
     "tests/fixtures/pair.py",
-    "tests/end_to_end",
-    "tests/http",
-    "tests/importing",
-    "tests/loadtest",
+    "tests/http/__init__.py",
+    "tests/http/test_admission.py",
+    "tests/http/test_api_keys.py",
+    "tests/http/test_body_limits.py",
+    "tests/http/test_compression.py",
+    "tests/http/test_deadline.py",
+    "tests/http/test_limits.py",
+    "tests/loadtest/__init__.py",
+    "tests/loadtest/test_requests.py",
     "tests/model",
-    "tests/open_inference",
-    "tests/pages",
-    "tests/serving",
-    "tests/telemetry",
+    "tests/pages/__init__.py",
+    "tests/pages/test_assets.py",
+    "tests/pages/test_routes.py",
+    "tests/pages/test_served_model.py",
+    "tests/serving/__init__.py",
+    "tests/serving/conftest.py",
+    "tests/serving/store.py",
+    "tests/serving/test_app.py",
+    "tests/serving/test_bulk.py",
+    "tests/serving/test_bulk_parsing.py",
+    "tests/serving/test_direct.py",
+    "tests/serving/test_queue.py",
+    "tests/serving/test_traffic.py",
+    "tests/serving/test_workers.py",
+    "tests/telemetry/__init__.py",
+    "tests/telemetry/test_metrics.py",
+    "tests/telemetry/test_request_id.py",
+    "tests/telemetry/test_tracing.py",
 )
 
-LEFT_OUT = (
+GENERATED = (
     "weather/contract/fields.py",
     "weather/contract/version.py",
     "weather/importing/vocabulary.py",
-    "tests/end_to_end/test_fork.py",
-    "tests/importing",
-    "tests/loadtest/test_sample.py",
-    "tests/open_inference/test_inputs.py",
-    "tests/pages/test_browser.py",
-    "tests/pages/test_cors.py",
-    "tests/pages/browser.py",
-    "tests/pages/picture.py",
-    "tests/serving/test_optional.py",
-    "tests/telemetry/test_forecast_log.py",
 )
-"""Of the copied folders: what is generated, and what is about weather or about parts that a fork lacks."""
+"""Of the copied folders: what a fork has from its overlay."""
 
 UNTRACKED = ("__pycache__", "mutants")
 
@@ -99,14 +110,14 @@ def copied() -> Iterator[Path]:
     Raises:
         FileNotFoundError: one of the lists above names what is not there.
     """
-    for entry in (*COPIED, *LEFT_OUT):
+    for entry in (*COPIED, *GENERATED):
         if not (PROJECT / entry).exists():
             raise FileNotFoundError(f"fork/files.py names {entry}, which is not there")
     for entry in COPIED:
         path = PROJECT / entry
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             name = file.relative_to(PROJECT)
-            if file.is_file() and not set(UNTRACKED) & set(name.parts) and not _left_out(name):
+            if file.is_file() and not set(UNTRACKED) & set(name.parts) and str(name) not in GENERATED:
                 yield name
 
 
@@ -115,7 +126,3 @@ def overlaid() -> Iterator[Path]:
     for file in sorted(OVERLAY.rglob("*")):
         if file.is_file() and not set(UNTRACKED) & set(file.parts):
             yield file.relative_to(OVERLAY)
-
-
-def _left_out(name: Path) -> bool:
-    return any(name == Path(entry) or Path(entry) in name.parents for entry in LEFT_OUT)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from weather.contract.variables import NEGATIVE, POSITIVE
 from weather.importing.errors import BadArtifact
-from weather.importing.vocabulary import DRY_WORDS, RAIN, RAIN_WORDS
+from weather.importing.vocabulary import DRY_WORDS, RAIN_WORDS, STEMS
 
 NOT = frozenset({"no", "not", "non", "none", "never", "without", "wont"})
 """Words that turn a label into its contrary: ``no_rain_tomorrow``."""
@@ -59,7 +59,7 @@ def _meaning(label: object) -> bool | None:
     """Whether a label says rain, None if it says neither that nor the contrary."""
     known = WORDS.get(bare(label))
     words = set(re.split(r"[\W_]+", re.sub("n['’]t", "nt", str(label).lower())))
-    if known is None and words & RAIN:
+    if known is None and words & STEMS:
         return not words & NOT
     return known
 

@@ -60,5 +60,5 @@ DRY_WORDS = (
     "sun",
 )
 
-RAIN = frozenset({"rain", "raining", "rainy"})
+STEMS = frozenset({"rain", "raining", "rainy"})
 """Words of the positive class within a label: ``rain_tomorrow``, and with a negation ``no_rain_tomorrow``."""

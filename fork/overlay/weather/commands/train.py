@@ -35,6 +35,9 @@ def train(given: argparse.Namespace) -> None:
     figures = manifest.metrics["cross_validation"]
     say(f"cross-validated: Brier skill {figures['brier_skill']:.3f}, ROC AUC {figures['roc_auc']:.3f}")
     if data.placeholder:
-        say("WARNING: this model is a placeholder, and its answers mean nothing: train it with --data", "yellow")
+        say(
+            "WARNING: this model is a placeholder, and its answers mean nothing: train it with --data",
+            "yellow",
+        )
     card = str(given.out / CARD_FILE)
     put({"card": card, "manifest": manifest.model_dump()}, card, given.json)

@@ -8,5 +8,5 @@ SYNONYMS: dict[str, tuple[str, ...]] = {}
 RAIN_WORDS = ("yes", "y", "true", "t", "positive")
 DRY_WORDS = ("no", "n", "false", "f", "negative", "none")
 
-RAIN: frozenset[str] = frozenset()
+STEMS: frozenset[str] = frozenset()
 """Words of the positive class within a label; with a negation they mean the other class."""

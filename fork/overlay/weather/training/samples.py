@@ -68,7 +68,9 @@ def read(path: Path) -> Samples:
     rows, classes, left_out = _parse(path, records)
     if len(rows) < len(classes) * (1 - MAX_LEFT_OUT):
         reasons = "; ".join(f"{reason}: {rows} rows" for reason, rows in left_out.most_common(3))
-        raise BadData(f"{path}: most rows can't be used ({reasons}); are all columns in the contract's units?")
+        raise BadData(
+            f"{path}: most rows can't be used ({reasons}); are all columns in the contract's units?"
+        )
     kept = [value for value in classes if value is not None]
     return _checked(
         Samples(
@@ -159,7 +161,9 @@ def _meaning(path: Path, labels: list[str]) -> NDArray[np.bool_]:
 def _checked(samples: Samples) -> Samples:
     for word, count in zip(LABELS, (int((~samples.y).sum()), int(samples.y.sum())), strict=True):
         if count < MIN_ROWS:
-            raise BadData(f"{samples.name}: {count} rows are {word}; at least {MIN_ROWS} of each class are needed")
+            raise BadData(
+                f"{samples.name}: {count} rows are {word}; at least {MIN_ROWS} of each class are needed"
+            )
     for name, column in zip(FEATURES, samples.x.T, strict=True):
         values = column[np.isfinite(column)]
         if len(np.unique(values)) < 2:
