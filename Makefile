@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # process: they share their services.
 PARALLEL ?= -n 4 --dist loadfile
 
-.PHONY: help serve stations key picture test test-stations test-all coverage test-artifacts test-clients check hooks train import evaluate bento image test-image image-stations test-image-stations render loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench lock clean
+.PHONY: help serve stations key picture test test-stations test-all coverage test-artifacts test-clients check hooks train import evaluate bento image test-image image-stations test-image-stations render loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench fork lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -164,6 +164,10 @@ test-artifacts: $(VENV)/development .venv-artifacts/installed ## import models o
 
 bench: .venv-benchmarks/installed .venv-mlserver/installed ## measure this service beside its peers, 20 minutes (ARGS=--help)
 	.venv-benchmarks/bin/python -m benchmarks.run $(ARGS)
+
+fork: $(VENV)/development ## start a project for another problem: NAME=…, FIELDS=fields.toml (DATA=FILE.csv, TO=FOLDER)
+	$(if $(and $(NAME),$(FIELDS)),,$(error give NAME=… and FIELDS=fields.toml, see docs/fork.md))
+	$(BIN)/python -m fork '$(NAME)' '$(FIELDS)' $(if $(DATA),--data '$(DATA)') $(if $(TO),--to '$(TO)')
 
 # What is pinned stays pinned, so the result depends on pyproject.toml and the lock files alone.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -35,7 +35,8 @@ EDITS: dict[str, list[tuple[str, str]]] = {
     ],
     "loadtest/stations.py": [
         (
-            "1,000 hours of the default data, in the contract's units, drawn by ``python -m loadtest.sample``.",
+            "1,000 hours of the default data, in the contract's units, "
+            "drawn by ``python -m loadtest.sample``.",
             "Observations to send, with a column for each field, if this file exists.",
         ),
         (
@@ -115,7 +116,8 @@ def stages() -> Iterator[Stage]:
             """            lock = "scale" if error.name in SCALE else "training"
             say(f"{name}: the package {error.name} is missing: install requirements/{lock}.lock", "red")
 """,
-            """            say(f"{name}: the package {error.name} is missing: install requirements/training.lock", "red")
+            """            lock = "requirements/training.lock"
+            say(f"{name}: the package {error.name} is missing: install {lock}", "red")
 """,
         ),
         (

@@ -67,7 +67,8 @@ def test_each_example_is_a_valid_preset_and_the_first_is_marked() -> None:
     assert [json.loads(preset["data-observation"]) for preset in PRESETS] == [e.observation for e in EXAMPLES]
     for example in EXAMPLES:
         WeatherVariables(**example.observation)
-    assert [preset["aria-pressed"] for preset in PRESETS] == ["true", *["false"] * len(EXAMPLES)][: len(EXAMPLES)]
+    pressed = ["true" if number == 0 else "false" for number in range(len(EXAMPLES))]
+    assert [preset["aria-pressed"] for preset in PRESETS] == pressed
 
 
 def test_each_class_word_is_in_the_page() -> None:
