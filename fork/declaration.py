@@ -20,6 +20,8 @@ TEXT = r"""^[^\n\r"\\]*$"""
 """Texts stand in Python, TOML and HTML: one line, without double quotes and backslashes."""
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+DIGITS = 6
+"""Of the ends of a range: the messages of the service show no more."""
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=TEXT)]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
 """A class word is a value in CSV, a label of metrics and a constant in code; the page shows _ as a blank."""
@@ -72,6 +74,9 @@ class FieldDeclaration(_Strict):
                 raise ValueError(f"a number needs {' and '.join(missing)}")
             if "states" in given:
                 raise ValueError("states are the words for 0 and 1 of a flag, and this is a number")
+            for name, end in (("minimum", self.minimum), ("maximum", self.maximum)):
+                if float(f"{end:.{DIGITS}g}") != end:
+                    raise ValueError(f"its {name} {end!r} has more than {DIGITS} digits, give a rounder one")
             if self.minimum >= self.maximum:
                 raise ValueError(f"its minimum {self.minimum:g} is not below its maximum {self.maximum:g}")
             if not self.minimum <= self.example <= self.maximum:

@@ -103,6 +103,7 @@ def rules(names: Names) -> list[tuple[str, str]]:
         (r"\bold_system\b", "foreign_pair"),
         (r"\bold_(home|url)\b", r"foreign_\1"),
         (r"\b(the|The) old system\b", "another system"),
+        (r"_the_old_systems?_", "_another_systems_"),
         # Documents that a fork does not have.
         (r"\s*\(\[[\w.-]+\]\([\w.#-]+\)\)", ""),
         (r" \(docs/[^)\n]*\)", ""),

@@ -53,6 +53,10 @@ def named(name: str) -> str:
             ": field sepal_length_cm: its minimum 15 is not below its maximum 15",
         ),
         (
+            changed(("maximum = 15", "maximum = 1234567")),
+            ": field sepal_length_cm: its maximum 1234567.0 has more than 6 digits, give a rounder one",
+        ),
+        (
             changed(("example = 6.3", "example = 63")),
             ": field sepal_length_cm: its example 63 is not within 0 to 15",
         ),

@@ -44,7 +44,7 @@ def test_the_fields_have_the_ranges_of_the_contract() -> None:
         assert [field["type"] for field in fields] == ["number", "range"]
         for field in fields:
             assert (float(field["min"]), float(field["max"])) == LIMITS[name]
-        low, high = (f"{end:g}".replace("-", "−") for end in LIMITS[name])
+        low, high = (f"{end:.15g}".replace("-", "−") for end in LIMITS[name])
         assert f"{low} … {high}" in re.sub(r"<span.*?</span>", "", INDEX), name
 
 
