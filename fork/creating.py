@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -39,7 +40,7 @@ def create(folder: Path, names: Names, declaration: Declaration, data: Path | No
     Raises:
         BadTarget: the folder is not empty, or is within this project.
         StaleEdit: a live file changed where an edit of ``fork/edits.py`` rests on it.
-        subprocess.CalledProcessError: formatting, locking or training failed, and said why.
+        subprocess.CalledProcessError: formatting, training or locking failed, and said why.
     """
     check_target(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -47,8 +48,8 @@ def create(folder: Path, names: Names, declaration: Declaration, data: Path | No
         made = Path(unfinished) / folder.name
         write_files(made, names, declaration, data)
         tidy(made)
-        lock(made, names)
         train(made, data)
+        lock(made, names)
         made.replace(folder)
 
 
@@ -70,11 +71,11 @@ def write_files(folder: Path, names: Names, declaration: Declaration, data: Path
     )
     environment.filters["py"] = python_literal
     environment.globals["live"] = passage
-    context: dict[str, Any] = {"names": names, "title": declaration.title, "data": data is not None}
+    context = {"names": names, "declared": declaration, "data": data is not None}
     for name in overlaid():
         target = folder / renamed(str(name).removesuffix(TEMPLATE), names)
         if name.suffix == TEMPLATE:
-            text = environment.get_template(str(name)).render(context, declared=declaration)
+            text = environment.get_template(str(name)).render(context)
         else:
             text = renamed((OVERLAY / name).read_text(), names)
         _write(target, text.encode(), OVERLAY / name)
@@ -109,9 +110,7 @@ def python_literal(value: Any) -> str:
     """A value as Python source, a whole number without its .0."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def passage(name: str, first: str, last: str) -> str:

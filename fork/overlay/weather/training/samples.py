@@ -55,8 +55,10 @@ def read(path: Path) -> Samples:
     try:
         content = path.read_bytes()
         text = content.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadData(f"{path} can't be read: {error}") from error
+    except OSError as error:
+        raise BadData(f"{path} can't be read ({error.strerror}): give DATA=FILE.csv") from error
+    except UnicodeDecodeError as error:
+        raise BadData(f"{path} is not UTF-8: {error}") from error
     lines = text.splitlines()
     if not lines:
         raise BadData(f"{path} is empty")
