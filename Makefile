@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 # process: they share their services.
 PARALLEL ?= -n 4 --dist loadfile
 
-.PHONY: help serve stations key picture test test-stations test-all coverage test-artifacts test-clients check hooks train import evaluate bento image test-image image-stations test-image-stations render loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench fork lock clean
+.PHONY: help serve stations key picture docs docs-serve test test-stations test-all coverage test-artifacts test-clients check hooks train import evaluate bento image test-image image-stations test-image-stations render loadtest loadtest-stations chaos drift test-replicas capacity fuzz bench fork lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,8 +58,14 @@ stations: $(VENV)/development ## both services and a replayed week of three stat
 key: $(VENV)/import ## make an API key for NAME=…
 	@$(BIN)/python -m weather.http.api_keys $(NAME)
 
-picture: $(VENV)/development ## take docs/page.png of the page (needs Chromium)
+picture: $(VENV)/development ## take docs/page.png and docs/page-dark.png of the page (needs Chromium)
 	$(BIN)/python -m tests.pages.picture
+
+docs: $(VENV)/development ## build the documentation site in reports/site/html, half a minute
+	$(BIN)/python -m docs.site
+
+docs-serve: $(VENV)/development ## build the documentation site and serve it on this machine (ARGS="--port 8001")
+	$(BIN)/python -m docs.site --serve $(ARGS)
 
 test: $(VENV)/development ## run all tests but the slow ones, 4 minutes (ARGS=… for pytest)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)

@@ -13,9 +13,9 @@ import service
 from benchmarks.peers.model import ARTIFACTS
 from weather.contract.names import MODEL_FILE, SCALER_FILE
 from weather.http.problems import Problem
-from weather.importing import variants
-from weather.importing.artifacts import read
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling import variants
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import read
 from weather.model.classifier import Classifier
 from weather.serving import app, served
 from weather.serving.app import AppFactory

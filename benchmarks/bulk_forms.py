@@ -21,12 +21,11 @@ from benchmarks.alternatives import BULK_ROWS, cpu_microseconds, table
 from benchmarks.peers.model import compiled_classifier
 from loadtest.stations import OBSERVATIONS
 from loadtest.tables import markdown_table
-from weather.contract.variables import FEATURES, LABELS
+from weather.contract.variables import FEATURES, LABELS, accepted_values
 from weather.model.classifier import Classifier
 from weather.serving.bulk import CSV, JSON, Answers, Bulk, answer, write
 from weather.serving.bulk_csv import parse_csv
 from weather.serving.bulk_json import parse_json
-from weather.serving.bulk_rows import acceptable
 
 ROWS = OBSERVATIONS[:BULK_ROWS]
 AS_JSON = str({"observations": ROWS}).replace("'", '"').encode()
@@ -38,7 +37,7 @@ def read_arrow(body: bytes) -> NDArray[np.float64]:
     """An Arrow IPC stream with a column of float64 for each field."""
     columns = pa.ipc.open_stream(body).read_all()
     rows = np.column_stack([columns.column(name).to_numpy() for name in FEATURES])
-    assert acceptable(rows)
+    assert accepted_values(rows).all()
     return rows
 
 

@@ -18,9 +18,9 @@ from benchmarks.peers.model import ARTIFACTS
 from loadtest.tables import markdown_table
 from weather.contract.names import MODEL_FILE, SCALER_FILE
 from weather.contract.variables import FEATURES, LIMITS
-from weather.importing.artifacts import Artifacts, read
-from weather.importing.compiler import compile_pair
-from weather.importing.scaler import Scaler
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import Artifacts, read
+from weather.importing.reading.scaler import Scaler
 from weather.model.classifier import Classifier, session
 from weather.training.calibration import Sigmoid
 from weather.training.svc import SvcModel, to_onnx

@@ -13,8 +13,8 @@ from benchmarks.running import CLIENT_CORES, Running
 from benchmarks.servers import PROJECT
 from loadtest.stations import observation
 from weather.contract.names import MODEL_FILE, SCALER_FILE
-from weather.importing.artifacts import read
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import read
 
 BULK_ROWS = 1_000
 

@@ -158,13 +158,13 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--millions", type=int, default=MILLIONS, help=f"of rows (default: {MILLIONS})")
     options.add_argument("--publish", action="store_true", help="into docs/scale.md")
-    given = options.parse_args()
+    arguments = options.parse_args()
     at = Path(tempfile.mkdtemp(prefix="scoring-"))
     try:
-        measured = report(given.millions * 1_000_000, at)
+        measured = report(arguments.millions * 1_000_000, at)
     finally:
         shutil.rmtree(at)
-    if given.publish:
+    if arguments.publish:
         publish(DOCUMENT, "python -m benchmarks.scoring --publish", measured)
     else:
         print(measured)

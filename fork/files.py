@@ -97,7 +97,7 @@ COPIED = (
 GENERATED = (
     "weather/contract/fields.py",
     "weather/contract/version.py",
-    "weather/importing/vocabulary.py",
+    "weather/importing/reading/vocabulary.py",
 )
 """Of the copied folders: what a fork has from its overlay."""
 

@@ -98,6 +98,7 @@ def rules(names: Names) -> list[tuple[str, str]]:
         (r"\bstations(?=\.py|\b import)", "rows"),
         (r"\bStation\b", "Single"),
         (r"\bstation-(\d)", r"client-\1"),
+        (r"\bstation(s?)\b", r"site\1"),
         (r"\bFront\b", "Burst"),
         (r"\bFRONT_SECONDS\b", "BURST_SECONDS"),
         (r"\bold_system\b", "foreign_pair"),

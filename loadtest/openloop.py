@@ -8,6 +8,7 @@ cost more CPU per request than the service does. Hence this generator on plain a
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -144,6 +145,16 @@ class Load:
 
     async def run(self) -> Outcome:
         """Send all requests, wait for the last responses, close all connections."""
+        # A collection that looks through a million responses takes 0.1 s, which would count as the service's:
+        # at 24,000 requests/s the p99 of rejections read 130 ms, and 16 ms without.
+        gc.disable()
+        try:
+            return await self.send_all()
+        finally:
+            gc.enable()
+
+    async def send_all(self) -> Outcome:
+        """The load itself."""
         rng = random.Random(1)  # the same schedule in each run
         for number in range(self.kept):
             await self.open_connection(self.address(number))

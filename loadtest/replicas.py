@@ -30,8 +30,8 @@ from loadtest.requests import Request, committed_classifier, predict_request
 from loadtest.serving import PROJECT, Service, family_of, free_port, kill, running, stop, store
 from loadtest.stations import observation
 from loadtest.tables import markdown_table, publish
-from weather.importing.artifacts import read
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import read
 from weather.model.classifier import Classifier
 
 LAME_DUCK_SECONDS = 5

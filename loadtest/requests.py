@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from loadtest.serving import PROJECT
 from loadtest.stations import observation
 from weather.contract.variables import Forecast, WeatherVariables
-from weather.importing.artifacts import read
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import read
 from weather.model.classifier import Classifier
 
 ROUNDING = 5e-5

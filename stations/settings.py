@@ -1,4 +1,7 @@
-"""The service's settings, from environment variables that begin with ``STATIONS_``."""
+"""The service's settings, from environment variables that begin with ``STATIONS_``.
+
+``python -m stations.settings`` prints the table in docs/settings.md.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+PREFIX = "STATIONS_"
+
 
 class Settings(BaseSettings):
     """Every figure that an operator might ask about, with its reason."""
 
-    model_config = SettingsConfigDict(env_prefix="STATIONS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True)
 
     host: str = "127.0.0.1"
+    """Address on which the service listens."""
+
     port: Annotated[int, Field(ge=0, le=65535)] = 3100
+    """Its port; 0 for any that is free."""
 
     database: str = "sqlite:///stations.db"
-    """SQLAlchemy's URL; PostgreSQL: ``postgresql+psycopg://user:password@host/name``."""
+    """SQLAlchemy's URL; PostgreSQL: `postgresql+psycopg://USER:PASSWORD@HOST/NAME`."""
 
     forecast_url: str = "http://127.0.0.1:3000"
     """The forecast service."""
@@ -36,9 +44,10 @@ class Settings(BaseSettings):
     """How long an answer waits for its forecast once the report is stored."""
 
     retry_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
-    """The first pause after a failed request; it doubles up to ``retry_max_seconds``."""
+    """The first pause after a failed request; it doubles."""
 
     retry_max_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+    """The longest pause."""
 
     breaker_failures: Annotated[int, Field(ge=1)] = 3
     """Failures in a row that open the circuit breaker; then one request at a time probes."""
@@ -54,40 +63,56 @@ class Settings(BaseSettings):
     """Hours, forecasts and verdicts are deleted after so many days; 0 keeps them for ever."""
 
     keys_file: Path | None = None
-    """Lines ``NAME:SHA-256[:STATIONS]``; without it everybody may send for every station."""
+    """File of the [API keys](stations.md#keys). Without it everybody may send for every station."""
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
+    """Size of a body (413)."""
+
     max_reports: Annotated[int, Field(ge=1)] = 10_000
-    """Reports in one request."""
+    """Reports in one request (400)."""
 
     max_pending_reports: Annotated[int, Field(ge=1)] = 20_000
-    """Reports that wait to be written; more are refused with 429."""
+    """Reports that wait to be written; more are refused (429)."""
 
     max_stations: Annotated[int, Field(ge=1)] = 100_000
-    """New names are refused beyond, so that a stray client can't fill the database with names."""
+    """New names are refused beyond (400), so that a stray client can't fill the database with names."""
 
     body_seconds: Annotated[float, Field(gt=0)] = 10
-    """For a request's body to arrive."""
+    """For a request's body to arrive (408)."""
 
     lame_duck_seconds: Annotated[float, Field(ge=0, le=600)] = 0
-    """Seconds between SIGTERM and the end, not ready but serving; the image sets 5."""
+    """From SIGTERM to the end: `/readyz` is 503, other requests are answered. The image sets 5."""
 
     log_format: Literal["text", "json"] = "text"
+    """`text`, or `json`, which the image sets."""
 
     scores_seconds: Annotated[float, Field(gt=0)] = 60
-    """How old the scores in ``/metrics`` may be."""
+    """How old the scores in `/metrics` may be."""
 
     station_gauges: Annotated[int, Field(ge=0)] = 100
-    """Stations with gauges of their own; with more stations only the total is in ``/metrics``."""
+    """Stations with gauges of their own; with more stations only the total is in `/metrics`."""
 
     mqtt_url: str = ""
-    """``mqtt://[user:password@]host[:port]`` or ``mqtts://…``; empty: no MQTT."""
+    """The broker, `mqtt://USER:PASSWORD@HOST:PORT` or `mqtts://…` for TLS; empty: no MQTT."""
 
     mqtt_mapping: Path | None = None
-    """The file that says which topics hold what (docs/stations.md)."""
+    """The [file](stations.md#mqtt-and-home-assistant) that says which topics hold what."""
 
     mqtt_prefix: str = "rain-forecast"
-    """Forecasts go to ``PREFIX/STATION/forecast``, retained."""
+    """Forecasts go to `PREFIX/STATION/forecast`, retained."""
 
     mqtt_discovery_prefix: str = "homeassistant"
     """Home Assistant's; empty: no discovery messages."""
+
+
+def table() -> str:
+    """The settings as a Markdown table."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, "") else f"`{field.default}`"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {' '.join(str(field.description).split())} |")
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    print(table())

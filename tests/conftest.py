@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -30,8 +31,8 @@ from tests.waiting import PATIENCE
 from weather.contract.manifest import Manifest
 from weather.contract.variables import EXAMPLE as EXAMPLE
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import Artifacts, read
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import Artifacts, read
 from weather.model.classifier import Classifier
 
 Import = Callable[..., Path]
@@ -46,6 +47,11 @@ OF_THE_COMMITTED_MODEL = (
     "out (make test ARGS='-m \"not slow and not committed_model\"'), or renew what the documents show: the "
     "failure has the new figures."
 )
+
+
+def pytest_configure() -> None:
+    """SIGTERM ends the tests as Ctrl-C does, with what they started: ``timeout make test`` sends it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from loadtest.stations import OBSERVATIONS
 from tests.fixtures import pair
 from weather.contract.variables import EXAMPLE, WeatherVariables
-from weather.importing.artifacts import read
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import read
 from weather.model.classifier import Classifier
 
 

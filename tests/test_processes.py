@@ -75,3 +75,29 @@ def test_sigint_reaches_a_process_also_where_it_is_ignored_here() -> None:
             assert process.wait(PATIENCE) != 0
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_sigterm_ends_the_tests_with_what_they_started(tmp_path: Path) -> None:
+    """``timeout make test`` sends it, to the processes of pytest-xdist through their parent."""
+    pid = tmp_path / "pid"
+    (tmp_path / "test_that_waits.py").write_text(
+        f"""
+import sys, time
+from pathlib import Path
+from tests.conftest import pytest_configure
+from tests.processes import started
+
+pytest_configure()
+
+def test_that_waits():
+    with started(sys.executable, "-c", "import time; time.sleep(3600)") as process:
+        Path({str(pid)!r}).write_text(str(process.pid))
+        time.sleep(3600)
+"""
+    )
+    command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path)
+    with started(*command, cwd=PROJECT, stdout=subprocess.DEVNULL) as tests:
+        family = [psutil.Process(int(until(lambda: pid.exists() and pid.read_text())))]
+        tests.terminate()
+        assert tests.wait(PATIENCE) == pytest.ExitCode.INTERRUPTED
+    assert not [process for process in family if lives(process)]

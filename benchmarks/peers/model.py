@@ -6,8 +6,8 @@ import gc
 from pathlib import Path
 
 from weather.contract.names import MODEL_FILE, SCALER_FILE
-from weather.importing.artifacts import read
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import read
 from weather.model.classifier import Classifier
 
 ARTIFACTS = Path(__file__).parent.parent.parent / "artifacts"

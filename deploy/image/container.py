@@ -21,7 +21,7 @@ CONFINED = (
     "--memory=1g",
     "--pids-limit=200",
 )
-MOST_SECONDS = 180
+MAX_SECONDS = 180
 """Until it is ready. It takes some seconds (the tests print it); a busy machine may need longer."""
 
 
@@ -36,7 +36,7 @@ class Container:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as its own user."""
         line = [self.engine, "exec", self.name, *command]
-        return subprocess.run(line, capture_output=True, text=True, timeout=MOST_SECONDS, check=False)
+        return subprocess.run(line, capture_output=True, text=True, timeout=MAX_SECONDS, check=False)
 
     def state(self, field: str) -> str:
         """A field of what the engine knows about it, as a template (.State.Status)."""
@@ -62,11 +62,11 @@ class Container:
         """The seconds it took.
 
         Raises:
-            AssertionError: it did not become ready in MOST_SECONDS; with its log.
+            AssertionError: it did not become ready in MAX_SECONDS; with its log.
         """
         start = time.monotonic()
         while self.readiness() != 200:
-            assert time.monotonic() < start + MOST_SECONDS, output(self.engine, "logs", self.name)
+            assert time.monotonic() < start + MAX_SECONDS, output(self.engine, "logs", self.name)
             time.sleep(0.02)
         return time.monotonic() - start
 
@@ -87,7 +87,7 @@ def started(engine: str, image: str, *flags: str) -> Iterator[Container]:
 
 def output(*command: str) -> str:
     """What a command wrote to its standard output, or with a failing one's reason an AssertionError."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MAX_SECONDS, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
     return done.stdout.strip()
 
@@ -99,7 +99,7 @@ def status(url: str) -> int:
         OSError: nobody answered.
     """
     try:
-        with urlopen(url, timeout=MOST_SECONDS) as answer:
+        with urlopen(url, timeout=MAX_SECONDS) as answer:
             return int(answer.status)
     except HTTPError as error:
         return error.code

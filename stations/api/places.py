@@ -46,10 +46,10 @@ async def get_stations(request: Request) -> Response:
 async def get_station(request: Request) -> Response:
     """One station and its last hours, ``?hours=24``."""
     count = _number(request, "hours", 24, MAX_HOURS)
-    found = await state_of(request).database.read(last_hours, request.path_params["station"], count)
-    if found is None:
+    history = await state_of(request).database.read(last_hours, request.path_params["station"], count)
+    if history is None:
         raise Problem(404, "there is no such station")
-    return JSONResponse(found)
+    return JSONResponse(history)
 
 
 def _number(request: Request, name: str, default: int, largest: int) -> int:

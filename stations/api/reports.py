@@ -116,12 +116,12 @@ async def _answer(
 
 async def _told(state: State, reports: Iterable[Report]) -> dict[Any, dict[str, Any]]:
     """The forecasts of these reports' hours, or why there are none."""
-    found = await state.database.read(forecasts_of, [(report.station, report.hour) for report in reports])
+    forecasts = await state.database.read(forecasts_of, [(report.station, report.hour) for report in reports])
     if state.forwarder.breaker.open:
-        for line in found.values():
+        for line in forecasts.values():
             if line["forecast"] is None and line["why_not"] is not None:
                 line["why_not"] = f"{line['why_not']}: {state.forwarder.breaker.reason}"
-    return found
+    return forecasts
 
 
 def _line(index: int, report: Report, outcome: Stored, told: dict[str, Any]) -> dict[str, Any]:

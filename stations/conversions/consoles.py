@@ -98,7 +98,7 @@ def report(
         elevation_m,
         temp_c,
     )
-    found = {
+    converted = {
         "temp_c": temp_c,
         "humidity": relative_humidity,
         "wind_speed_kmph": fields.measured("speed", names["wind_speed"], "mph"),
@@ -106,7 +106,9 @@ def report(
         PRESSURE: pressure.hpa,
         RAIN: None if rain_rate is None else float(rain_rate > 0),
     }
-    values, notes = drop_outside_limits({name: value for name, value in found.items() if value is not None})
+    values, notes = drop_outside_limits(
+        {name: value for name, value in converted.items() if value is not None}
+    )
     if not values:
         raise refused("", "none of the fields that a forecast needs was sent, or all were out of range")
     return Report(

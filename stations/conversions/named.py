@@ -157,14 +157,14 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _quantity(name: str, given: Any) -> float | None:
+def _quantity(name: str, raw: Any) -> float | None:
     quantity = QUANTITIES[name]
-    if given is None:
+    if raw is None:
         return None
-    if not isinstance(given, dict) or given.keys() != {"value", "unit"}:
+    if not isinstance(raw, dict) or raw.keys() != {"value", "unit"}:
         names = ", ".join(NAMES[quantity])
         raise refused(name, f'{name} is {{"value": …, "unit": …}}; units are {names}', "type_error")
-    value, unit = given["value"], given["unit"]
+    value, unit = raw["value"], raw["unit"]
     if value is None:
         return None
     number = _finite(value)
@@ -191,15 +191,15 @@ def _finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _time(given: Any, now: float) -> int:
-    if given is None or given == "":
+def _time(raw: Any, now: float) -> int:
+    if raw is None or raw == "":
         return int(now)
-    number = _finite(_number(given) if isinstance(given, str) else given)
+    number = _finite(_number(raw) if isinstance(raw, str) else raw)
     if number is not None:
         return checked_time(number, now)
-    if isinstance(given, str):
+    if isinstance(raw, str):
         try:
-            return checked_time(seconds_of(given), now)
+            return checked_time(seconds_of(raw), now)
         except (ValueError, OverflowError) as error:
             if isinstance(error, Refused):
                 raise
@@ -209,23 +209,23 @@ def _time(given: Any, now: float) -> int:
 def _elevation(
     record: Mapping[str, Any], quantities: Mapping[str, float], known: float | None
 ) -> float | None:
-    given = record.get("elevation_m")
-    if given is None:
-        given = quantities.get("elevation", known)
-    if given is None:
+    raw = record.get("elevation_m")
+    if raw is None:
+        raw = quantities.get("elevation", known)
+    if raw is None:
         return None
-    metres = _finite(given)
+    metres = _finite(raw)
     if metres is None or not -500 <= metres <= 9000:
         raise refused("elevation", "elevation is a number of metres from -500 to 9000", "out_of_range")
     return metres
 
 
-def _raining(given: Any, quantities: Mapping[str, float]) -> float | None:
-    if given is None:
+def _raining(raw: Any, quantities: Mapping[str, float]) -> float | None:
+    if raw is None:
         rate = quantities.get("rain_rate")
         return None if rate is None else float(rate > 0)
-    if isinstance(given, bool) or given in (0, 1):
-        return float(given)
+    if isinstance(raw, bool) or raw in (0, 1):
+        return float(raw)
     raise refused("raining", "raining is true or false", "type_error")
 
 

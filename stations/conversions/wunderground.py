@@ -41,7 +41,7 @@ def parse(query: Mapping[str, str], station: str, elevation_m: float | None, now
     """
     fields = Fields(query)
     visibility = fields.measured("visibility", "visibility", "nmi")
-    found = report(station, "wunderground", fields, NAMES, fields.rain_rate("rainin"), elevation_m, now)
+    parsed = report(station, "wunderground", fields, NAMES, fields.rain_rate("rainin"), elevation_m, now)
     if visibility is None or not 0 <= visibility <= LIMITS[VISIBILITY][1]:
-        return found
-    return replace(found, values={**found.values, VISIBILITY: visibility})
+        return parsed
+    return replace(parsed, values={**parsed.values, VISIBILITY: visibility})

@@ -29,7 +29,7 @@ CLIENT_ID = "rain-forecast-stations"
 
 QOS = 1
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 ALL = None
 
 
@@ -77,7 +77,7 @@ class Bridge:
                 log.error("Not stored, so the broker will send it again: %r", error)
             self.connected.set(0)
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
-            pause = min(LONGEST_PAUSE, 2 * pause)
+            pause = min(MAX_PAUSE, 2 * pause)
 
     async def _serve(self, client: Acknowledging) -> None:
         self.announced.clear()

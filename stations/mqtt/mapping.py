@@ -1,6 +1,6 @@
 """The mapping file: which topics hold what.
 
-A TOML file with a table a topic::
+A TOML file with a table a topic:
 
     [[topics]]
     topic = "weather/+/state"     # as MQTT subscribes; # and + are allowed
@@ -84,23 +84,23 @@ class Mapped(BaseModel):
             document = json.loads(payload)
         except (ValueError, RecursionError):
             document = payload.decode(errors="replace").strip()
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, source in self.fields.items():
             value = number(at(document, source.at))
             if value is not None:
-                found[name] = {"value": value, "unit": source.unit}
+                values[name] = {"value": value, "unit": source.unit}
         if self.raining is not None:
             value = at(document, self.raining)
             if value is not None:
-                found["raining"] = WORDS.get(str(value).strip().lower(), value)
-        if not found:
+                values["raining"] = WORDS.get(str(value).strip().lower(), value)
+        if not values:
             raise refused("", f"nothing of the mapping is in the message of {topic[:100]}", "empty")
         moment = at(document, self.time) if self.time is not None else None
         if moment is not None:
-            found["time"] = moment
+            values["time"] = moment
         if self.elevation_m is not None:
-            found["elevation_m"] = self.elevation_m
-        return {"station": self._station(topic), **found}
+            values["elevation_m"] = self.elevation_m
+        return {"station": self._station(topic), **values}
 
     def _station(self, topic: str) -> str:
         if self.station is not None:

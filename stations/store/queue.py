@@ -27,7 +27,7 @@ def earlier(
     connection: Connection, queue: Sequence[Mapping[str, Any]], carry_hours: int
 ) -> dict[tuple[str, int], list[Mapping[str, Any]]]:
     """For each queued hour that lacks a value, up to ``carry_hours`` hours before it, newest first."""
-    found: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    pending: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for row in queue:
         if any(row[name] is None for name in FEATURES):
             before = (
@@ -37,5 +37,5 @@ def earlier(
                 .where(hours.c.hour >= row["hour"] - carry_hours * HOUR)
                 .order_by(hours.c.hour.desc())
             )
-            found[row["station"], row["hour"]] = [dict(r) for r in connection.execute(before).mappings()]
-    return found
+            pending[row["station"], row["hour"]] = [dict(r) for r in connection.execute(before).mappings()]
+    return pending

@@ -155,17 +155,17 @@ def newest_forecasts(connection: Connection, names: Collection[str] | None) -> l
     query = select(forecasts, stations.c.name).select_from(stations).join(forecasts, here)
     if names is None:
         return [dict(row) for row in connection.execute(query).mappings()]
-    found: list[dict[str, Any]] = []
+    result: list[dict[str, Any]] = []
     wanted = sorted(names)
     for first in range(0, len(wanted), KEYS_A_QUERY):
         part = query.where(stations.c.station.in_(wanted[first : first + KEYS_A_QUERY]))
-        found.extend(dict(row) for row in connection.execute(part).mappings())
-    return found
+        result.extend(dict(row) for row in connection.execute(part).mappings())
+    return result
 
 
 def forecasts_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
     """For each hour its forecast, or ``why_not``."""
-    found: dict[Key, dict[str, Any]] = {}
+    result: dict[Key, dict[str, Any]] = {}
     wanted = sorted(set(keys))
     for first in range(0, len(wanted), KEYS_A_QUERY):
         told = and_(forecasts.c.station == hours.c.station, forecasts.c.hour == hours.c.hour)
@@ -177,11 +177,11 @@ def forecasts_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, dict[
         for row in connection.execute(query):
             # A queued hour's forecast is of an earlier state of the hour.
             forecast = None if row.queued else _forecast(row)
-            found[row.station, row.hour] = {
+            result[row.station, row.hour] = {
                 "forecast": forecast,
                 "why_not": None if forecast else reason_of(row.queued, row.reason),
             }
-    return found
+    return result
 
 
 _TOLD = [

@@ -109,12 +109,12 @@ def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[K
 
 
 def _known(connection: Connection, keys: Collection[Key]) -> dict[Key, Mapping[str, Any]]:
-    found: dict[Key, Mapping[str, Any]] = {}
+    stored: dict[Key, Mapping[str, Any]] = {}
     for part in _parts(sorted(keys)):
         wanted = select(reports).where(tuple_(reports.c.station, reports.c.time).in_(part))
         rows = connection.execute(wanted).mappings()
-        found.update({(row["station"], row["time"]): dict(row) for row in rows})
-    return found
+        stored.update({(row["station"], row["time"]): dict(row) for row in rows})
+    return stored
 
 
 def _replace(connection: Connection, row: Mapping[str, Any]) -> None:

@@ -24,6 +24,23 @@ log = logging.getLogger("stations.verification")
 
 WEEK = 7 * sums.DAY
 
+GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "stations_score": ("Scores of verified forecasts", ("station", "score", "window")),
+    "stations_verified_hours": ("Verified forecasts", ("station", "window")),
+    "stations_expected_brier": (
+        "Brier score that the probabilities not yet verified promise: an estimate",
+        (),
+    ),
+    "stations_last_forecast_timestamp_seconds": ("When the last forecast was stored", ()),
+}
+"""What each gauge means, and its labels."""
+
+
+def gauge(name: str, value: float | None = None) -> GaugeMetricFamily:
+    """One of ``GAUGES``, with its value if it has no labels."""
+    about, labels = GAUGES[name]
+    return GaugeMetricFamily(name, about, value=value, labels=labels or None)
+
 
 class Gauges(Collector):
     """Scores and the length of the queue, calculated now and then."""
@@ -50,18 +67,14 @@ class Gauges(Collector):
 
     def update(self, connection: Connection, now: float) -> None:
         """Make the families anew, and put them in the place of the old ones at once."""
-        score = GaugeMetricFamily(
-            "stations_score", "Scores of verified forecasts", labels=["station", "score", "window"]
-        )
-        hours = GaugeMetricFamily(
-            "stations_verified_hours", "Verified forecasts", labels=["station", "window"]
-        )
+        score = gauge("stations_score")
+        hours = gauge("stations_verified_hours")
         for window, since in (("ever", 0.0), ("7d", now - WEEK)):
-            found = sums.read(connection, now, since)
-            names = sorted(set(found.station.tolist()))
-            parts = {ALL: found}
+            verified = sums.read(connection, now, since)
+            names = sorted(set(verified.station.tolist()))
+            parts = {ALL: verified}
             if len(names) <= self.settings.station_gauges:
-                parts |= {name: found.of(name) for name in names}
+                parts |= {name: verified.of(name) for name in names}
             for name, part in parts.items():
                 hours.add_metric([name, window], float(part.values[:, 0].sum()))
                 for formula, value in scores(part).items():
@@ -70,13 +83,9 @@ class Gauges(Collector):
         families = [score, hours]
         waiting = sums.total(sums.unverified(connection).values())
         if waiting.hours:
-            about = "Brier score that the probabilities not yet verified promise: an estimate"
-            families.append(
-                GaugeMetricFamily("stations_expected_brier", about, value=waiting.error / waiting.hours)
-            )
+            families.append(gauge("stations_expected_brier", waiting.error / waiting.hours))
         last = connection.scalar(select(func.max(forecasts.c.issued)))
         if last is not None:
-            about = "When the last forecast was stored"
-            families.append(GaugeMetricFamily("stations_last_forecast_timestamp_seconds", about, value=last))
+            families.append(gauge("stations_last_forecast_timestamp_seconds", last))
         self.families = families
         metrics.queue_length.set(queue_length(connection))

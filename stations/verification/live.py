@@ -39,24 +39,24 @@ class Scores:
 
 def everything(connection: Connection, now: float) -> dict[str, Any]:
     """All stations together and each of them; intervals and reliability of all together only."""
-    found = sums.read(connection, now)
+    verified = sums.read(connection, now)
     waiting = sums.unverified(connection)
     none = sums.Unverified(0, 0.0, 0.0)
-    names = sorted({*found.station.tolist(), *waiting})
-    together = summary(found, sums.total(waiting.values()))
+    names = sorted({*verified.station.tolist(), *waiting})
+    together = summary(verified, sums.total(waiting.values()))
     return {
         ALL: together | _table(connection, now, None),
         "stations": {
-            name: summary(found.of(name), waiting.get(name, none), with_intervals=False) for name in names
+            name: summary(verified.of(name), waiting.get(name, none), with_intervals=False) for name in names
         },
     }
 
 
 def one(connection: Connection, now: float, station: str) -> dict[str, Any]:
     """One station."""
-    found = sums.read(connection, now, station=station)
+    verified = sums.read(connection, now, station=station)
     waiting = sums.unverified(connection, station)
-    return summary(found, sums.total(waiting.values())) | _table(connection, now, station)
+    return summary(verified, sums.total(waiting.values())) | _table(connection, now, station)
 
 
 def _table(connection: Connection, now: float, station: str | None) -> dict[str, Any]:

@@ -56,13 +56,13 @@ def intervals(sums: Sums) -> dict[str, tuple[float, float]] | None:
     daily = np.stack([np.bincount(block, column) for column in sums.values.T], axis=1)
     weights = np.random.default_rng(2013).multinomial(len(days), np.full(len(days), 1 / len(days)), RESAMPLES)
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    found = {}
+    bounds = {}
     for name, values in _scores((weights @ daily).T.astype(np.float64), total).items():
         finite = values[np.isfinite(values)]
         if len(finite):
             low, high = np.quantile(finite, tails)
-            found[name] = (float(low), float(high))
-    return found
+            bounds[name] = (float(low), float(high))
+    return bounds
 
 
 def summary(sums: Sums, unverified: Unverified, with_intervals: bool = True) -> dict[str, Any]:

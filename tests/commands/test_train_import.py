@@ -115,6 +115,21 @@ def test_the_card_says_what_a_reader_must_know(trained: Path) -> None:
             assert (trained / picture.split(")")[0]).exists()
 
 
+def test_train_and_evaluate_say_what_cleaning_did(climate: Path, pair_folder: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(climate)
+    table.loc[:9, "Pressure_millibars"] = 0
+    table["Current_weather_condition"] = 0  # so that training ends soon: there is nothing to learn
+    data = tmp_path / "data.csv"
+    table.to_csv(data, index=False)
+    notes = [
+        "10 values of pressure_millibars outside 860 … 1090 counted as missing.",
+        "pressure_millibars was missing in 10 rows (0.3 %); the last value was carried "
+        "forward for up to 12 h in 0 of them.",
+    ]
+    for command in (("train", "--out", tmp_path), ("evaluate", *files_of(pair_folder))):
+        assert run_cli(*command, "--data", data).stderr.splitlines()[:2] == notes
+
+
 @pytest.mark.slow("many runs of the command")
 def test_evaluate_prints_the_verification_beside_the_references(climate: Path, pair_folder: Path) -> None:
     done = run_cli("evaluate", "--data", climate, *files_of(pair_folder), "--json")

@@ -13,9 +13,9 @@ import pytest
 from tests.conftest import MODEL, SCALER
 from weather.contract.manifest import Manifest
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import compile_pair
-from weather.importing.probes import probe_rows
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.understanding.probes import probe_rows
 from weather.model.classifier import Classifier
 
 

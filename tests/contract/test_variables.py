@@ -10,7 +10,16 @@ from pydantic import ValidationError
 from tests.conftest import EXAMPLE
 from tests.fixtures.contract import FIRST, SECOND, beyond, with_token
 from weather.contract.faults import Fault, accepted, faults
-from weather.contract.variables import BINARY, FEATURES, LIMITS, UNITS, VARIABLES, WeatherVariables, as_rows
+from weather.contract.variables import (
+    BINARY,
+    FEATURES,
+    LIMITS,
+    UNITS,
+    VARIABLES,
+    WeatherVariables,
+    accepted_values,
+    as_rows,
+)
 
 
 def rejected(body: str | bytes) -> list[Fault]:
@@ -50,9 +59,51 @@ def test_the_message_has_noun_range_unit_and_note(name: str) -> None:
     (fault,) = rejected(changed(**{name: beyond(name)}))
     variable = VARIABLES[name]
     assert fault.msg == f"{name} is out of range: give {accepted(name)}"
+    if name in BINARY:
+        assert variable.display.states is not None
+        assert accepted(name) == "0 ({}) or 1 ({})".format(*variable.display.states)
+        return
     assert accepted(name).startswith(f"{variable.display.noun} from {variable.low:g} to {variable.high:g}")
     assert variable.unit == "1" or f" {variable.unit}" in accepted(name)
     assert accepted(name).endswith(variable.display.note)
+
+
+@pytest.mark.parametrize("name", sorted(BINARY))
+@pytest.mark.parametrize("token", ["0.5", "1e-10", "5e-324", "0.9999999999999999"])
+def test_a_field_of_two_states_accepts_nothing_in_between(name: str, token: str) -> None:
+    body = changed(**{name: 7}).replace(f'"{name}": 7', f'"{name}": {token}')
+    message = f"{name} is neither 0 nor 1: give {accepted(name)}"
+    assert rejected(body) == [Fault([name], message, "literal_error")]
+    schema = WeatherVariables.model_json_schema()["properties"][name]
+    assert (schema["type"], schema["enum"]) == ("number", [0, 1])
+
+
+@pytest.mark.parametrize("name", sorted(BINARY))
+def test_a_field_of_two_states_accepts_0_and_1_as_any_json_number(name: str) -> None:
+    for token in ("0", "1", "0.0", "1.0", "1e0", "-0.0"):
+        body = changed(**{name: 7}).replace(f'"{name}": 7', f'"{name}": {token}')
+        assert getattr(WeatherVariables.model_validate_json(body), name) == float(token)
+    for token in ("true", "false", '"1"', "null"):
+        body = changed(**{name: 7}).replace(f'"{name}": 7', f'"{name}": {token}')
+        assert [fault.type for fault in rejected(body)] == ["float_type"]
+
+
+def test_values_of_many_rows_are_accepted_as_those_of_a_record() -> None:
+    good = [float(EXAMPLE[name]) for name in FEATURES]
+    for column, name in enumerate(FEATURES):
+        for value in (*LIMITS[name], *np.nextafter(LIMITS[name], [-np.inf, np.inf]), 0.5, np.nan, np.inf):
+            row = [*good[:column], value, *good[column + 1 :]]
+            try:
+                WeatherVariables.model_validate(dict(zip(FEATURES, row, strict=True)))
+            except ValidationError:
+                expected = False
+            else:
+                expected = True
+            assert accepted_values(np.array([row])).tolist() == [
+                [True] * column + [expected] + [True] * (len(FEATURES) - column - 1)
+            ]
+            optional = accepted_values(np.array([row]), frozenset([name]))
+            assert optional.all() == (expected or np.isnan(value))
 
 
 @pytest.mark.parametrize("value", ["1", True, None, [1], {}])
@@ -67,6 +118,14 @@ def test_only_finite_numbers_are_accepted(token: str) -> None:
     (fault,) = rejected(with_token(token))
     assert fault.loc == [FIRST]
     assert "not a finite number" in fault.msg
+
+
+def test_an_integer_of_hundreds_of_digits_is_no_finite_number_whoever_parsed_it() -> None:
+    (parsed,) = rejected(with_token("9" * 400))
+    with pytest.raises(ValidationError) as caught:
+        WeatherVariables.model_validate({**EXAMPLE, FIRST: 10**400})
+    assert faults(caught.value) == [parsed]
+    assert parsed.msg == f"{FIRST} is not a finite number: give {accepted(FIRST)}"
 
 
 def test_every_fault_of_a_record_is_listed() -> None:

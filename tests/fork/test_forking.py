@@ -172,9 +172,12 @@ def test_a_value_out_of_range_is_refused_with_field_range_and_unit(fork: Fork, c
     for field in fork.declared.fields:
         answer = client.post("/predict", json={**fork.rows[0], field.name: field.maximum + 1})
         assert answer.status_code == 400
-        noun = f"a number from {field.minimum:g} to {field.maximum:g}"
         unit = "" if field.unit == "1" else f" {field.unit}"
-        assert answer.json()["error"] == f"{field.name} is out of range: give {noun}{unit}"
+        accepted = f"a number from {field.minimum:g} to {field.maximum:g}{unit}"
+        if field.kind == "flag":
+            accepted = f"0 ({field.states[0]}) or 1 ({field.states[1]})"
+        assert answer.json()["error"].startswith(f"{field.name} is ")
+        assert answer.json()["error"].endswith(f": give {accepted}")
 
 
 def test_only_optional_fields_may_be_missing(fork: Fork, client: httpx.Client) -> None:

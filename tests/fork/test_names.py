@@ -7,6 +7,7 @@ import pytest
 from fork.edits import EDITS, StaleEdit, edited
 from fork.files import copied
 from fork.names import BadName, Names, renamed
+from loadtest.serving import PROJECT
 
 WINE = Names("wine_quality")
 
@@ -70,3 +71,9 @@ def test_an_edit_whose_passage_is_gone_is_noticed() -> None:
 
 def test_each_edited_file_is_copied() -> None:
     assert {*EDITS} <= {str(name) for name in copied()}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_each_edit_is_of_what_is_there(name: str) -> None:
+    """Or else ``make fork`` fails: fork/edits.py follows what these files say."""
+    assert edited(name, (PROJECT / name).read_text()) != (PROJECT / name).read_text()

@@ -39,6 +39,7 @@ def test_the_protocol_has_the_methods_that_are_overridden_or_called() -> None:
         "on_message_begin": ["self"],
         "on_headers_complete": ["self"],
         "on_message_complete": ["self"],
+        "on_response_complete": ["self"],
         "send_400_response": ["self", "msg"],
         "timeout_keep_alive_handler": ["self"],
         "_start_asgi_task": ["self", "cycle", "app"],
@@ -54,7 +55,15 @@ def test_the_protocol_and_its_cycles_have_the_attributes_that_are_used() -> None
         assert re.search(rf"self\.{name}\b.* = ", made), name
     assert "self.url = " in inspect.getsource(HttpToolsProtocol.on_message_begin)
     made = inspect.getsource(RequestResponseCycle.__init__)
-    for name in ("disconnected", "keep_alive", "message_event", "response_started", "response_complete"):
+    for name in (
+        "disconnected",
+        "keep_alive",
+        "message_event",
+        "response_started",
+        "response_complete",
+        "transport",
+        "waiting_for_100_continue",
+    ):
         assert re.search(rf"self\.{name}\b.* = ", made), name
     assert "if self.disconnected:\n            return" in inspect.getsource(RequestResponseCycle.send)
     assert STATUS_LINE[429] == b"HTTP/1.1 429 Too Many Requests\r\n"

@@ -167,7 +167,7 @@ def test_a_bad_setting_stops_the_service_only(command: list[str]) -> None:
 
 
 def test_the_documents_table_is_made_from_the_settings() -> None:
-    assert table() in (PROJECT / "docs" / "operations.md").read_text()
+    assert table() in (PROJECT / "docs" / "settings.md").read_text()
     assert all(field.description for field in Settings.model_fields.values())
 
 

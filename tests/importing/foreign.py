@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import read
-from weather.importing.compiler import Compiled, compile_pair
+from weather.importing.compiling.compiler import Compiled, compile_pair
 from weather.importing.errors import BadArtifact
-from weather.importing.hints import Hints
+from weather.importing.reading.artifacts import read
+from weather.importing.reading.hints import Hints
 from weather.importing.reference import compare
 from weather.model.classifier import Classifier
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tests import old_system
-from weather.importing.artifacts import Artifacts
-from weather.importing.hints import NO_HINTS, Hints
-from weather.importing.scaler import Scaler
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.reading.hints import NO_HINTS, Hints
+from weather.importing.reading.scaler import Scaler
 
 OLD_SCALER = Scaler(old_system.MEAN, old_system.SCALE)
 

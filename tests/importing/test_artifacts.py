@@ -10,8 +10,8 @@ import pytest
 from tests import old_system
 from tests.fixtures import pair
 from weather.contract.names import MANIFEST_FILE
-from weather.importing.artifacts import read
 from weather.importing.errors import BadArtifact
+from weather.importing.reading.artifacts import read
 
 
 def test_a_file_that_the_manifest_does_not_describe_is_refused(tmp_path: Path) -> None:

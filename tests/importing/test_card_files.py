@@ -8,8 +8,8 @@ from tests import old_system
 from tests.conftest import run_cli
 from tests.fixtures import pair
 from weather.contract.names import CARD_FILE
-from weather.importing.artifacts import read
-from weather.importing.card_files import LARGEST_CARD, LARGEST_PICTURE, read_card
+from weather.importing.reading.artifacts import read
+from weather.importing.reading.card_files import MAX_CARD_BYTES, MAX_PICTURE_BYTES, read_card
 
 ABOUT = ["a" * 64, "b" * 64]
 
@@ -43,7 +43,7 @@ def test_only_pictures_that_the_card_shows_and_of_its_own_folder_are_taken(tmp_p
     for name in ("shown.svg", "shown.png", "not-shown.svg"):
         (folder / name).write_text("<svg/>")
     (folder / "link.svg").symlink_to(tmp_path / "outside.svg")
-    (folder / "large.svg").write_bytes(b" " * (LARGEST_PICTURE + 1))
+    (folder / "large.svg").write_bytes(b" " * (MAX_PICTURE_BYTES + 1))
     shown = ["shown.svg", "shown.png", "../outside.svg", "link.svg", "large.svg", "gone.svg", "run.sh"]
     card(folder, " ".join(f"![x]({name})" for name in shown))
     found = read_card(folder, ABOUT)
@@ -51,7 +51,7 @@ def test_only_pictures_that_the_card_shows_and_of_its_own_folder_are_taken(tmp_p
     assert found.note.endswith("link.svg, large.svg, gone.svg")
 
 
-@pytest.mark.parametrize("content", [b"\xff", b" " * (LARGEST_CARD + 1)])
+@pytest.mark.parametrize("content", [b"\xff", b" " * (MAX_CARD_BYTES + 1)])
 def test_a_card_that_can_not_be_used_is_left_out(tmp_path: Path, content: bytes) -> None:
     (tmp_path / CARD_FILE).write_bytes(content + "".join(ABOUT).encode())
     found = read_card(tmp_path, ABOUT)

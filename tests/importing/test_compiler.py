@@ -11,12 +11,12 @@ from tests import old_system
 from tests.fixtures import pair as pair_for_tests
 from tests.importing.graphs import OLD_SCALER, graph, original, pair, stump, weather_rows
 from weather.contract.variables import FEATURES
-from weather.importing import joining
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling import joining
+from weather.importing.compiling.compiler import compile_pair
 from weather.importing.errors import BadArtifact
-from weather.importing.hints import Hints
-from weather.importing.scaler import Scaler
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.reading.hints import Hints
+from weather.importing.reading.scaler import Scaler
 from weather.model.classifier import Classifier
 
 

@@ -12,11 +12,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.conftest import MODEL
 from weather.contract.variables import FEATURES
-from weather.importing import variants
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import compile_pair
-from weather.importing.fusing import fused
-from weather.importing.probes import probe_rows
+from weather.importing.compiling import variants
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.compiling.fusing import fused
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.understanding.probes import probe_rows
 from weather.model.classifier import INPUT, PROBABILITY, RAIN, Classifier, session
 
 RNG = np.random.default_rng(3)

@@ -21,10 +21,10 @@ from sklearn.preprocessing import StandardScaler
 from tests.importing.graphs import OLD_SCALER, pair
 from tests.importing.test_scaler import ROWS
 from weather.contract.variables import FEATURES
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
 from weather.importing.errors import BadArtifact
-from weather.importing.inert_pickle import load
-from weather.importing.scaler import NAMES, read_scaler
+from weather.importing.reading.inert_pickle import load
+from weather.importing.reading.scaler import NAMES, read_scaler
 from weather.model.classifier import Classifier
 
 FIXTURES = Path(__file__).parent / "fixtures"

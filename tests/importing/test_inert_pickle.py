@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from weather.importing.errors import BadArtifact
-from weather.importing.inert_pickle import VALUES, Instance, load
+from weather.importing.reading.inert_pickle import VALUES, Instance, load
 
 NAMES = frozenset({"numpy.dtype", "_codecs.encode"})
 

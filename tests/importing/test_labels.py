@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from weather.importing.errors import BadArtifact
-from weather.importing.labels import rain_class, rain_in
+from weather.importing.understanding.labels import rain_class, rain_in
 
 
 @pytest.mark.parametrize(

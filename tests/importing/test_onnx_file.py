@@ -12,10 +12,10 @@ from onnx import TensorProto
 from tests import old_system
 from tests.fixtures import pair
 from tests.importing.graphs import OLD_SCALER, weather_rows
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
 from weather.importing.errors import BadArtifact
-from weather.importing.onnx_file import MAX_BYTES, read_model, tensors
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.reading.onnx_file import MAX_BYTES, read_model, tensors
 from weather.model.classifier import Classifier
 
 

@@ -9,10 +9,10 @@ import pytest
 from tests.fixtures import pair as pair_for_tests
 from tests.importing.graphs import OLD_SCALER, stump
 from weather.contract.variables import BINARY, FEATURES, LIMITS
-from weather.importing import probes
-from weather.importing.artifacts import Artifacts
-from weather.importing.probes import observations, probe_rows, typical_scaler
-from weather.importing.scaler import Scaler
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.reading.scaler import Scaler
+from weather.importing.understanding import probes
+from weather.importing.understanding.probes import observations, probe_rows, typical_scaler
 
 NO_TREES = onnx.load_from_string(pair_for_tests.model())
 

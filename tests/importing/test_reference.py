@@ -11,9 +11,9 @@ from loadtest.stations import OBSERVATIONS
 from tests.fixtures import pair
 from tests.importing.foreign import write_reference
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import Compiled, compile_pair
+from weather.importing.compiling.compiler import Compiled, compile_pair
 from weather.importing.errors import BadArtifact
+from weather.importing.reading.artifacts import Artifacts
 from weather.importing.reference import compare
 
 ROWS = np.array([[row[name] for name in FEATURES] for row in OBSERVATIONS[:200]], np.float64)

@@ -16,13 +16,13 @@ from onnx import TensorProto, helper
 
 from tests import old_system
 from tests.importing.graphs import OLD_SCALER, graph, pair
-from weather.importing import sandbox
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling import sandbox
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.compiling.sandbox import compile_apart
 from weather.importing.errors import BadArtifact
-from weather.importing.hints import Hints
-from weather.importing.sandbox import compile_apart
-from weather.importing.scaler import Scaler
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.reading.hints import Hints
+from weather.importing.reading.scaler import Scaler
 
 
 def test_it_compiles_as_this_process_does(artifacts: Artifacts) -> None:

@@ -24,10 +24,10 @@ from loadtest.stations import OBSERVATIONS
 from tests import old_system
 from tests.fixtures import pair
 from weather.contract.variables import FEATURES
-from weather.importing import typical
-from weather.importing.artifacts import Artifacts
 from weather.importing.errors import BadArtifact
-from weather.importing.scaler import MAX_BYTES, Scaler, read_scaler
+from weather.importing.reading import typical
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.reading.scaler import MAX_BYTES, Scaler, read_scaler
 
 ROWS = np.array([[row[name] for name in FEATURES] for row in OBSERVATIONS], np.float64)
 OLD_NAMES = (

@@ -12,9 +12,9 @@ from onnx import helper
 
 from tests import old_system
 from tests.importing.graphs import OLD_SCALER, original, pair, weather_rows
-from weather.importing import svm
-from weather.importing.compiler import compile_pair
-from weather.importing.scaler import Scaler
+from weather.importing.compiling import svm
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.scaler import Scaler
 from weather.model.classifier import Classifier
 
 

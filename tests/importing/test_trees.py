@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from tests.importing.graphs import OLD_SCALER, graph, pair, stump
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
 from weather.importing.errors import BadArtifact
-from weather.importing.hints import Hints
-from weather.importing.inputs import understood
-from weather.importing.trees import as_defined, scaled_in_float32
+from weather.importing.reading.hints import Hints
+from weather.importing.understanding.inputs import understood
+from weather.importing.understanding.trees import as_defined, scaled_in_float32
 from weather.model.classifier import Classifier
 
 BELOW, ABOVE = [0.7, 0.3], [0.2, 0.8]

@@ -10,7 +10,16 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from weather.contract.variables import EXAMPLE, FEATURES, LIMITS, MAX_ROWS, WeatherVariables, as_rows
+from weather.contract.faults import accepted
+from weather.contract.variables import (
+    BINARY,
+    EXAMPLE,
+    FEATURES,
+    LIMITS,
+    MAX_ROWS,
+    WeatherVariables,
+    as_rows,
+)
 from weather.http.problems import Problem
 from weather.open_inference.datatypes import DTYPES, FEW, as_numbers, decimals, decimals_of_many
 from weather.open_inference.inputs import MATRIX, InputTensor
@@ -157,6 +166,16 @@ def test_an_element_that_is_no_accepted_number_is_refused_by_field_and_row(what:
     [(loc, message)] = refused(matrix([ROW, row], [2, WIDTH]))
     assert loc == ["inputs", 0, "data", 1, at]
     assert sentence in message
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("name", sorted(BINARY))
+def test_a_field_of_two_states_takes_nothing_in_between(name: str, rows: int) -> None:
+    for value in (0.5, 1e-10):
+        [(loc, message)] = refused(named(rows, **{name: [1.0] * (rows - 1) + [value]}))
+        assert loc == ["inputs", FEATURES.index(name), "data", rows - 1]
+        assert message == f"{name} is neither 0 nor 1: give {accepted(name)}"
+    assert observations(named(rows, **{name: [0.0] * rows}))[-1, FEATURES.index(name)] == 0
 
 
 def test_every_bad_element_is_named() -> None:

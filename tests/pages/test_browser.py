@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, expect
@@ -30,6 +31,7 @@ pytestmark = [
 ]
 
 SIZE: ViewportSize = {"width": 1180, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 expect.set_options(timeout=1000 * PATIENCE)
 
@@ -95,19 +97,22 @@ def expect_forecast(page: Page, forecast: dict[str, Any]) -> None:
     expect(page.locator("#chance")).to_have_text(chance)
 
 
-def opened(page: Page) -> Page:
-    page.goto("/")
+def opened(page: Page, url: str = "/") -> Page:
+    page.goto(url)
     page.locator("#curve svg").wait_for()
     return page
 
 
 def fill(page: Page, observation: dict[str, Any]) -> None:
+    """The form, in metric units; the page has fractions as percentages."""
     for name in FEATURES:
-        field = page.locator(f"#field-{name}")
+        field, value = page.locator(f"#field-{name}"), observation[name]
         if name in BINARY:
-            field.set_checked(observation[name] == 1)
+            field.set_checked(value == 1)
+        elif name == "humidity":
+            field.fill(f"{100 * value:.10g}")
         else:
-            field.fill(str(observation[name]))
+            field.fill(str(value))
     page.get_by_role("button", name="Forecast", exact=True).click()
 
 
@@ -121,15 +126,15 @@ def test_the_form_gets_the_answer_of_a_plain_request(page: Page, url: str) -> No
     expect(page.locator("h1")).to_have_text(f"Will it rain in the next {pair.HORIZON_HOURS} hours?")
 
 
-def test_each_preset_fills_the_form_and_is_forecast(page: Page, url: str) -> None:
-    opened(page)
+def test_each_preset_fills_the_form_and_is_forecast(page: Page, committed_url: str) -> None:
+    opened(page, committed_url)
     decisions = set()
     for preset in page.locator(".preset").all():
         preset.click()
         expect(preset).to_have_attribute("aria-pressed", "true")
         expect(page.locator(".preset[aria-pressed=true]")).to_have_count(1)
         observation = json.loads(preset.get_attribute("data-observation") or "")
-        expect_forecast(page, plain(url, observation))
+        expect_forecast(page, plain(committed_url, observation))
         expect(page.locator("#outcome")).to_contain_text("What happened then: it ")
         decisions.add(page.locator("#decision").text_content())
     assert decisions == {"Rain", "No rain"}
@@ -149,7 +154,8 @@ def test_the_apis_message_stands_at_the_field_it_is_about(page: Page, url: str) 
         field = page.locator(f"#field-{fault['loc'][0]}")
         expect(field).to_have_attribute("aria-invalid", "true")
         expect(field).to_have_accessible_description(re.compile(re.escape(fault["msg"])))
-        expect(page.locator(f"#field-{fault['loc'][0]}-error")).to_have_text(f"{fault['msg']}.")
+        here = " On this page: 0 … 100 %." if fault["loc"] == ["humidity"] else ""
+        expect(page.locator(f"#field-{fault['loc'][0]}-error")).to_have_text(f"{fault['msg']}.{here}")
     expect(page.locator("#field-humidity-error")).to_contain_text("not a percentage")
     expect(page.locator("#field-humidity")).to_be_focused()
     expect(page.locator("#problem")).to_have_text("2 fields need a correction.")
@@ -252,9 +258,11 @@ def test_the_card_is_shown_with_its_pictures(page: Page) -> None:
 
 
 @in_light_and_dark
-@pytest.mark.parametrize("path", ["/", "/model"])
-def test_axe_finds_no_serious_fault(page: Page, path: str) -> None:
+@pytest.mark.parametrize("size", [SIZE, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("path", ["/", "/model", "/no/such"])
+def test_axe_finds_no_serious_fault(page: Page, path: str, size: ViewportSize) -> None:
     page.emulate_media(reduced_motion="reduce")
+    page.set_viewport_size(size)
     page.goto(path)
     if path == "/":
         page.locator("#curve svg").wait_for()
@@ -276,8 +284,8 @@ def assert_accessible(page: Page) -> None:
     ] == []
 
 
-def test_the_keyboard_is_enough(page: Page, url: str) -> None:
-    opened(page)
+def test_the_keyboard_is_enough(page: Page, committed_url: str) -> None:
+    opened(page, committed_url)
 
     def tab_to(wanted: Locator) -> None:
         for _ in range(40):
@@ -303,7 +311,7 @@ def test_the_keyboard_is_enough(page: Page, url: str) -> None:
     tab_to(page.get_by_role("button", name="Forecast", exact=True))
     page.keyboard.press("Enter")
     changed = {"temp_c": 5.5, "wind_bearing_degree": 121, "current_weather_condition": 0}
-    expect_forecast(page, plain(url, {**observation, **changed}))
+    expect_forecast(page, plain(committed_url, {**observation, **changed}))
     tab_to(page.get_by_role("combobox", name="How the chance changes with"))
     tab_to(page.get_by_role("button", name="Copy the curl command"))
     page.keyboard.press("Enter")
@@ -321,7 +329,7 @@ def test_the_compass_takes_a_click(page: Page) -> None:
 
 def test_nothing_is_wider_than_a_small_phone(page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
-    for path, last in (("/", "#curve svg"), ("/model", "footer")):
+    for path, last in (("/", "#curve svg"), ("/model", "footer"), ("/no/such", "footer")):
         page.goto(path)
         page.locator(last).wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") == 320
@@ -330,6 +338,10 @@ def test_nothing_is_wider_than_a_small_phone(page: Page) -> None:
 def test_a_key_is_asked_for_and_a_model_without_probabilities_decides(page: Page, old_url: str) -> None:
     page.goto(old_url)
     expect(page.locator("#key-error")).to_contain_text("This service requires an API key")
+    expect(page.locator("#problem")).to_contain_text("This service requires an API key")
+    page.get_by_role("link", name="Enter the key").click()
+    expect(page.locator("#key")).to_be_focused()
+    expect(page.locator("#key")).to_be_in_viewport()
     page.fill("#key", "wrong")
     page.keyboard.press("Enter")
     expect(page.locator("#key")).to_have_attribute("aria-invalid", "true")
@@ -404,3 +416,146 @@ def test_a_field_that_the_model_can_do_without_may_be_switched_off(
     expect(box).not_to_be_checked()
     opened(page)
     expect(page.get_by_role("checkbox", name="not measured")).to_have_count(0)
+
+
+def stated(page: Page) -> dict[str, Any]:
+    """The observation that the page says it sends."""
+    text = page.locator("#curl").text_content() or ""
+    observation: dict[str, Any] = json.loads(text[text.index("'{") + 1 : text.rindex("}'") + 1])
+    return observation
+
+
+def test_a_slider_spans_the_training_range_and_is_filled_up_to_the_value(page: Page, url: str) -> None:
+    opened(page)
+    training = {f["name"]: f["training"] for f in httpx.get(f"{url}/model").json()["features"]}["temp_c"]
+    slider = page.get_by_label("Air temperature, slider")
+    low, high = (float(slider.get_attribute(end) or "") for end in ("min", "max"))
+    assert training["minimum"] - 0.1 < low <= training["minimum"] < training["maximum"] <= high
+    assert high < training["maximum"] + 0.1
+    field = page.locator("#field-temp_c")
+    for value, share in ((low, 0), ((low + high) / 2, 50), (high, 100), (60, 100)):
+        field.fill(str(value))
+        filled = slider.evaluate("slider => slider.style.getPropertyValue('--value')")
+        assert float(filled.strip("%")) == pytest.approx(share, abs=1)
+    assert float(field.get_attribute("max") or "") == 60, "the number beside it may be any that is accepted"
+    assert stated(page)["temp_c"] != 60, "nothing is sent while somebody types"
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    expect(page.locator("#curl")).to_contain_text('"temp_c": 60')
+
+
+def test_american_units_are_the_pages_alone(page: Page, committed_url: str) -> None:
+    opened(page, committed_url)
+    sent = json.loads(page.locator(".preset").first.get_attribute("data-observation") or "")
+    forecast = plain(committed_url, sent)
+    units = page.get_by_role("group", name="Units")
+    units.get_by_text("US").click()
+    shown = {"temp_c": 51.08, "wind_speed_kmph": 24.17, "visibility_km": 6.002, "pressure_millibars": 29.55}
+    for name, value in {**shown, "humidity": 92.28, "wind_bearing_degree": 180}.items():
+        expect(page.locator(f"#field-{name}")).to_have_value(str(value))
+    expect_forecast(page, forecast)
+    assert stated(page) == sent, "what nobody has edited is sent as it was"
+    page.locator("#field-temp_c").fill("50")
+    page.locator("#field-wind_speed_kmph").fill("10")
+    page.locator("#field-visibility_km").fill("10")
+    page.locator("#field-pressure_millibars").fill("30")
+    page.locator("#field-humidity").fill("92.28")
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    expect(page.locator("#curl")).to_contain_text('"temp_c": 10,')
+    changed = {"temp_c": 10, "wind_speed_kmph": 16.09344, "visibility_km": 16.09344}
+    assert stated(page) == {**sent, **changed, "pressure_millibars": 1015.9167}
+    expect(page.locator("#field-wind_speed_kmph")).to_have_accessible_description(
+        re.compile("sent as 16.09344 km/h")
+    )
+    expect(page.locator("#curve text").filter(has_text="°F").first).to_be_visible()
+    assert_accessible(page)
+    page.locator("#field-temp_c").fill("300")
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    expect(page.locator("#field-temp_c-error")).to_contain_text("On this page: −130 … 140 °F.")
+    units.get_by_text("Metric").click()
+    expect(page.locator("#field-wind_speed_kmph")).to_have_value("16.09344")
+
+
+def test_the_needle_points_where_the_wind_comes_from(page: Page) -> None:
+    opened(page)
+    tip = """needle => {
+        const at = needle.getScreenCTM();
+        const rim = needle.ownerSVGElement.getBoundingClientRect();
+        return [-19 * at.c + at.e - rim.x - rim.width / 2, -19 * at.d + at.f - rim.y - rim.height / 2];
+    }"""
+    for bearing, (right, down) in {0: (0, -1), 90: (1, 0), 180: (0, 1), 270: (-1, 0)}.items():
+        page.locator("#field-wind_bearing_degree").fill(str(bearing))
+        x, y = page.locator(".needle").evaluate(tip)
+        assert (x, y) == (pytest.approx(right * 19, abs=6), pytest.approx(down * 19, abs=6))
+        assert np.hypot(x, y) > 10
+
+
+def test_the_threshold_is_explained(page: Page, url: str) -> None:
+    opened(page)
+    threshold = httpx.get(f"{url}/model").json()["threshold"]
+    side = "above" if plain(url, stated(page))["probability"] > threshold else "not above"
+    expect(page.locator("#reason")).to_contain_text(f"because that is {side} the model's threshold of")
+    page.get_by_text("Why this threshold?").click()
+    expect(page.locator("#why p")).to_be_visible()
+
+
+def test_presets_belong_to_the_model_that_was_trained_on_their_data(page: Page, committed_url: str) -> None:
+    opened(page)
+    expect(page.locator("#presets")).to_be_hidden()
+    expect(page.locator("#outcome")).to_have_text("")
+
+    def other_horizon(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "horizon_hours": 8})
+
+    page.route("**/model", other_horizon)
+    opened(page, committed_url)
+    expect(page.locator(".preset[aria-pressed=true]")).to_be_visible()
+    expect(page.locator("#reason")).to_contain_text("8 hours")
+    expect(page.locator("#outcome")).to_have_text("")
+
+
+def test_a_wrong_address_gets_a_page_that_leads_back(page: Page) -> None:
+    answer = page.goto("/no/such")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such page")
+    page.get_by_role("link", name="The start page").click()
+    page.locator("#curve svg").wait_for()
+
+
+@in_light_and_dark
+def test_the_apis_description_follows_the_colours_and_leads_back(
+    page: Page, request: pytest.FixtureRequest
+) -> None:
+    page.goto("/docs")
+    page.locator("#operations-Forecast-predict").wait_for()
+    light = request.node.callspec.params["page"] == "light"
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", ground))) > 600) == light
+    inverted = page.locator("#swagger-ui").evaluate("element => getComputedStyle(element).filter")
+    assert (inverted == "none") == light
+    page.get_by_role("link", name="Rain forecast").click()
+    page.locator("#curve svg").wait_for()
+
+
+def test_on_a_phone_the_focus_hides_no_message_and_a_cut_table_says_so(page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    opened(page)
+    fill(page, {**EXAMPLE, "humidity": 83})
+    field, error = page.locator("#field-humidity"), page.locator("#field-humidity-error")
+    expect(field).to_be_focused()
+    expect(error).not_to_be_empty()
+    ring = """input => {
+        const { outlineOffset, outlineWidth, outlineStyle } = getComputedStyle(input);
+        return outlineStyle === "none" ? null : parseFloat(outlineOffset) + parseFloat(outlineWidth);
+    }"""
+    width = field.evaluate(ring)
+    inside, below = field.bounding_box(), error.bounding_box()
+    assert inside is not None
+    assert below is not None
+    assert inside["y"] + inside["height"] + width < below["y"]
+    page.goto("/model")
+    hint = page.get_by_text("scroll it sideways")
+    expect(hint).to_be_visible()
+    page.set_viewport_size(SIZE)
+    expect(hint).to_be_hidden()

@@ -45,7 +45,9 @@ def test_the_fields_have_the_ranges_of_the_contract() -> None:
         for field in fields:
             assert (float(field["min"]), float(field["max"])) == LIMITS[name]
         low, high = (f"{end:.15g}".replace("-", "−") for end in LIMITS[name])
-        assert f"{low} … {high}" in re.sub(r"<span.*?</span>", "", INDEX), name
+        assert f'<span class="limits">{low} … {high}</span>' in INDEX, name
+        for end, limit in zip(("data-low", "data-high"), LIMITS[name], strict=True):
+            assert float(fields[0][end]) == limit
 
 
 def test_every_field_is_labelled_and_has_a_place_for_its_error() -> None:
@@ -91,6 +93,24 @@ def test_the_content_security_policy_allows_files_of_this_host_only(client: http
         assert not [name for name in element if name.startswith("on")], tag
         assert tag != "style"
         assert tag != "script" or element["src"]
+
+
+def test_only_browsers_get_a_page_for_a_wrong_address(client: httpx.Client) -> None:
+    for path, root in (
+        ("/nothing", ""),
+        ("/a/b/c", "../../"),
+        ("/v2/nothing", "../"),
+        ("/static/x.js", "../"),
+    ):
+        page = client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+        assert page.status_code == 404
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert page.headers["vary"] == "Accept"
+        assert f'href="{root}static/page.css"' in page.text
+        assert "nothing" not in page.text
+        for accept in ("*/*", "application/json"):
+            answer = client.get(path, headers={"Accept": accept})
+            assert (answer.status_code, answer.json()["detail"]) == (404, [])
 
 
 def test_another_method_gets_the_standard_error_body(client: httpx.Client) -> None:

@@ -13,8 +13,8 @@ import pytest
 from loadtest.stations import OBSERVATIONS
 from tests.fixtures import pair
 from tests.reports.test_logs import LINE, lines
-from weather.importing.artifacts import read
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import read
 from weather.model.classifier import Classifier
 from weather.reports.comparison import agreement, as_json, computed_answers, judge, logged_answers
 from weather.reports.comparison_report import report

@@ -18,8 +18,8 @@ from tests.conftest import run_cli
 from tests.training.weather_records import read, record
 from weather.contract.manifest import Manifest
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import Artifacts
 from weather.importing.errors import BadArtifact
+from weather.importing.reading.artifacts import Artifacts
 from weather.model.classifier import Classifier
 from weather.reports import drift_report
 from weather.reports.distances import shift

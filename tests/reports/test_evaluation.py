@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.training.test_cross_fitting import labelled
-from weather.importing.artifacts import Artifacts
 from weather.importing.errors import BadArtifact
+from weather.importing.reading.artifacts import Artifacts
 from weather.reports.evaluation import answerable, evaluate, horizon_of
 from weather.training.features import VISIBILITY
 from weather.training.observations import BadData

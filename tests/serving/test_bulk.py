@@ -14,9 +14,9 @@ import pytest
 
 from loadtest.stations import observation
 from tests.conftest import EXAMPLE
-from tests.fixtures.contract import FIRST, SECOND, beyond
+from tests.fixtures.contract import FIRST, SECOND, beyond, with_token
 from weather.contract.faults import accepted
-from weather.contract.variables import FEATURES, MAX_ROWS
+from weather.contract.variables import BINARY, FEATURES, MAX_ROWS
 from weather.http.limits import MAX_FAULTS
 from weather.model.classifier import Classifier
 from weather.serving import bulk
@@ -98,6 +98,116 @@ def test_faults_in_csv_name_row_and_field(client: httpx.Client) -> None:
         ["observations", 7, FIRST],
     ]
     assert faults[0]["msg"] == f"{FIRST} is not a number: give {accepted(FIRST)}"
+
+
+@pytest.mark.parametrize("name", sorted(BINARY))
+def test_a_field_of_two_states_takes_nothing_in_between(client: httpx.Client, name: str) -> None:
+    records = [EXAMPLE, {**EXAMPLE, name: 0.5}]
+    single = rejected(client.post("/predict", json=records[1]))
+    for answer in (
+        client.post("/predict_batch", json={"observations": records}),
+        client.post("/predict_batch", content=as_csv(records), headers=CSV),
+    ):
+        assert rejected(answer) == [{**single[0], "loc": ["observations", 1, name]}]
+    assert single[0]["msg"] == f"{name} is neither 0 nor 1: give {accepted(name)}"
+
+
+def test_an_integer_of_hundreds_of_digits_gets_the_sentence_of_a_single_request(client: httpx.Client) -> None:
+    long = with_token("9" * 400)
+    headers = {"Content-Type": "application/json"}
+    body = f'{{"observations":[{long}]}}'
+    (many,) = rejected(client.post("/predict_batch", content=body, headers=headers))
+    (single,) = rejected(client.post("/predict", content=long, headers=headers))
+    assert many["msg"] == single["msg"] == f"{FIRST} is not a finite number: give {accepted(FIRST)}"
+
+
+HEADER = ",".join(FEATURES)
+HINT = "remove them, or add keep=all to the query to have them back with the forecasts"
+
+
+@pytest.mark.parametrize(
+    ("header", "messages"),
+    [
+        (HEADER.replace(",", ";"), ["the separator is ';': separate the columns by commas"]),
+        (HEADER.replace(",", "\t"), ["the separator is a tab: separate the columns by commas"]),
+        (f"station,{HEADER}", [f"the first line has columns that are no fields: station; {HINT}"]),
+        (HEADER.replace(f"{FIRST},", ""), [f"the first line lacks {FIRST}"]),
+        (
+            HEADER.replace(FIRST, FIRST.upper()),
+            [
+                f"the first line lacks {FIRST}",
+                f"the first line has columns that are no fields: {FIRST.upper()}; {HINT}",
+            ],
+        ),
+        (HEADER + f",{FIRST}", [f"the first line names a column more than once: {FIRST}"]),
+        ("8.75,0.83", [f"the first line names none of the fields {', '.join(FEATURES)}"]),
+    ],
+)
+def test_a_header_is_refused_by_the_names_that_are_missing_or_too_many(
+    client: httpx.Client, header: str, messages: list[str]
+) -> None:
+    for query in ("", "?keep=none"):
+        faults = rejected(client.post(f"/predict_batch{query}", content=f"{header}\n1\n", headers=CSV))
+        if query:
+            messages = [m for m in messages if HINT not in m] or [
+                f"1 values instead of {header.count(',') + 1}"
+            ]
+        assert [fault["msg"] for fault in faults] == messages
+
+
+def test_long_headers_are_cut(client: httpx.Client) -> None:
+    names = ["x" * 1000, *(f"c{number}" for number in range(5000))]
+    (fault,) = rejected(client.post("/predict_batch", content=f"{HEADER},{','.join(names)}\n", headers=CSV))
+    assert "and 4,991 more" in str(fault["msg"])
+    assert len(str(fault["msg"])) < 400
+
+
+def test_columns_that_are_kept_come_back_before_the_forecasts(client: httpx.Client) -> None:
+    records = [{**observation(), "station": 'a "b", c', "n": number} for number in range(500)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["station", *reversed(FEATURES), "n"])
+    writer.writeheader()
+    writer.writerows(records)
+    body = text.getvalue()
+    fields = as_csv(records)
+    forecasts = client.post("/predict_batch", content=fields, headers=CSV).text
+    answer = client.post("/predict_batch?keep=all", content=body, headers=CSV)
+    assert answer.status_code == 200, answer.text
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert list(rows[0]) == ["station", *reversed(FEATURES), "n", "prediction", "probability"]
+    expected = list(csv.DictReader(io.StringIO(forecasts)))
+    assert [{name: row[name] for name in expected[0]} for row in rows] == expected
+    assert [(row["station"], row["n"]) for row in rows] == [('a "b", c', str(n)) for n in range(500)]
+    assert answer.text.splitlines()[1].startswith('"a ""b"", c",'), "quoted only where it must be"
+    assert client.post("/predict_batch?keep=none", content=body, headers=CSV).text == forecasts
+    assert client.post("/predict_batch?keep=all", content=fields, headers=CSV).text.startswith(HEADER)
+
+
+def test_kept_columns_do_not_hide_faults(client: httpx.Client) -> None:
+    header = f"station,{HEADER}"
+    row = ",".join(str(EXAMPLE[name]) for name in FEATURES)
+
+    def ask(body: str, query: str = "keep=all") -> list[tuple[object, object]]:
+        faults = rejected(client.post(f"/predict_batch?{query}", content=body, headers=CSV))
+        return [(fault["loc"], fault["msg"]) for fault in faults]
+
+    bad = row.replace(str(EXAMPLE[FIRST]), str(beyond(FIRST)), 1)
+    assert ask(f"{header}\nA,{row}\n\nB,{bad}\n") == [
+        (["observations", 1, FIRST], f"{FIRST} is out of range: give {accepted(FIRST)}")
+    ]
+    assert ask(f"{header}\nA,{row}\n{row}\n") == [
+        (["observations", 1], f"{len(FEATURES)} values instead of {len(FEATURES) + 1}")
+    ]
+    assert ask(f"probability,{HEADER}\n1,{row}\n") == [
+        ([], "the column probability would be taken for the forecast's: rename it")
+    ]
+    assert ask(f'{header}\n"A,{row}\n')[0][1] == "the lines after the first are not a table of numbers"
+    assert "10,001 observations" in str(ask("\n".join([header, *[f"A,{row}"] * (MAX_ROWS + 1)]))[0][1])
+    for query in ("keep=some", "keep=", "keep=all&keep=all"):
+        message = "the query parameter keep must be all or none, once"
+        assert ask(f"{header}\nA,{row}\n", query) == [([], message)]
+    (fault,) = rejected(client.post("/predict_batch?keep=all", json={"observations": [EXAMPLE]}))
+    assert fault["msg"] == "the query parameter keep is for text/csv only"
 
 
 def test_an_empty_cell_is_a_missing_value(client: httpx.Client) -> None:

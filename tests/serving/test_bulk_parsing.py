@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tests.fixtures.contract import beyond
 from weather.contract.optional import NONE
-from weather.contract.variables import EXAMPLE, FEATURES, LIMITS, MAX_ROWS, NEGATIVE, POSITIVE
+from weather.contract.variables import BINARY, EXAMPLE, FEATURES, LIMITS, MAX_ROWS, NEGATIVE, POSITIVE
 from weather.http.problems import Problem
 from weather.serving import bulk_csv, bulk_csv_lines, bulk_json, bulk_rows
 from weather.serving.bulk import CSV, JSON, Answers, next_size, write
@@ -35,6 +35,8 @@ def _short_pieces() -> Iterator[None]:
 def value_of(name: str) -> st.SearchStrategy[str]:
     """Spellings of numbers of a field's range."""
     low, high = LIMITS[name]
+    if name in BINARY:
+        return st.sampled_from(["0", "1", "0.0", "1.0", "1e0", "-0"])
     number = st.floats(low, high)
     return st.one_of(
         number.map(repr),
@@ -47,7 +49,7 @@ def value_of(name: str) -> st.SearchStrategy[str]:
 ODD = [
     *("", " ", "null", "true", "nan", "NaN", "Infinity", "1e999", "-1e999", "1e-400", "-0", "-0.0", "+1"),
     *(".5", "5.", "01", "1_0", "0x1", "1 2", '"1"', '"}"', "[]", "{}", "٣", "9" * 400, "1,2", "}", "]"),
-    *("1}, {", "\r"),
+    *("1}, {", "\r", "0.5", "1e-10"),
 ]
 
 FAMILIES = st.sampled_from([NONE, OPTIONAL])

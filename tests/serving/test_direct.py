@@ -25,14 +25,14 @@ class Recorder:
     async def app(self, scope: Scope, _: Receive, __: Send) -> None:
         self.passed.append((scope["type"], scope.get("path", "")))
 
-    async def echo(self, body: bytes, media_type: str) -> tuple[bytes, bytes]:
+    async def echo(self, body: bytes, media_type: str, _: Scope) -> tuple[bytes, bytes]:
         self.answered.append((body, media_type))
         return body, b"a-model:1"
 
-    async def refuse(self, _: bytes, __: str) -> tuple[bytes, bytes]:
+    async def refuse(self, _: bytes, __: str, ___: Scope) -> tuple[bytes, bytes]:
         raise Problem(503, "busy")
 
-    async def fail(self, _: bytes, __: str) -> tuple[bytes, bytes]:
+    async def fail(self, _: bytes, __: str, ___: Scope) -> tuple[bytes, bytes]:
         raise RuntimeError("a secret of the implementation")
 
     def request(

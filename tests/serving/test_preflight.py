@@ -177,11 +177,11 @@ def test_what_they_could_not_load_is_refused_by_name(pem: Path, options: Tls, ex
 
 
 def test_what_is_legal_but_rarely_meant_is_a_warning() -> None:
-    assert warnings("127.0.0.1", keys=False, given=["--host", "--port"]) == []
-    assert warnings("0.0.0.0", keys=True, given=[]) == []
-    (open_to_all,) = warnings("0.0.0.0", keys=False, given=[])
+    assert warnings("127.0.0.1", keys=False, command_line=["--host", "--port"]) == []
+    assert warnings("0.0.0.0", keys=True, command_line=[]) == []
+    (open_to_all,) = warnings("0.0.0.0", keys=False, command_line=[])
     assert open_to_all.startswith("listening on 0.0.0.0 without API keys")
-    (no_effect,) = warnings("::1", keys=False, given=["--api-workers"])
+    (no_effect,) = warnings("::1", keys=False, command_line=["--api-workers"])
     assert no_effect.startswith("--api-workers has no effect")
     assert "services.rain_forecast.workers" in no_effect
 

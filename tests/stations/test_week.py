@@ -15,11 +15,12 @@ from playwright.sync_api import Page, expect
 
 from stations.demo.processes import Stations, running
 from stations.demo.replay import replay
+from stations.verification.gauges import GAUGES
 from stations.verification.scores import SCORES
 from tests.conftest import run_cli
 from tests.pages.browser import CHROMIUM, browser
 from tests.waiting import until
-from weather.importing.artifacts import Artifacts
+from weather.importing.reading.artifacts import Artifacts
 from weather.reports import evaluation
 from weather.training import sources
 from weather.training.samples import samples as samples_of
@@ -31,7 +32,7 @@ FOR_EVER = {"STATIONS_REPORTS_DAYS": "0", "STATIONS_HOURS_DAYS": "0"}
 def week(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stations]:
     """A service that has the whole week and all its forecasts."""
     folder = tmp_path_factory.mktemp("week")
-    settings = {**FOR_EVER, "STATIONS_WAIT_SECONDS": "0"}
+    settings = {**FOR_EVER, "STATIONS_WAIT_SECONDS": "0", "STATIONS_SCORES_SECONDS": "1"}
     with running(f"sqlite:///{folder}/stations.db", url, env=settings) as service:
         assert replay(service.url, speed=1e9) == 3 * 168
         until(lambda: "stations_forecasts_total 504.0" in httpx.get(f"{service.url}/metrics").text)
@@ -66,6 +67,22 @@ def test_the_scores_are_those_of_evaluate(
             printed[score]["low"],
             printed[score]["high"],
         ]
+
+
+def test_the_metrics_have_the_scores_and_every_gauge(week: Stations) -> None:
+    ours = httpx.get(f"{week.url}/scores").json()["all"]
+
+    def gauges() -> dict[str, float]:
+        series = re.findall(r"^(stations_.+) (\S+)$", httpx.get(f"{week.url}/metrics").text, re.MULTILINE)
+        return {name: float(value) for name, value in series}
+
+    hours = 'stations_verified_hours{station="all",window="ever"}'
+    until(lambda: gauges().get(hours) == ours["hours"])
+    found = gauges()
+    for score, value in ours["scores"].items():
+        series = f'stations_score{{score="{score}",station="all",window="ever"}}'
+        assert found[series] == pytest.approx(value, abs=1e-9)
+    assert set(GAUGES) <= {series.partition("{")[0] for series in found}
 
 
 def test_the_export_is_training_data(export: Path) -> None:

@@ -66,6 +66,7 @@ def test_responses_to_timeouts_and_unexpected_errors_have_the_id() -> None:
     for path, seconds, status in (("/late", 0.01, 504), ("/broken", PATIENCE, 500)):
         answer = asyncio.run(ask(path, seconds))
         assert (answer.status_code, answer.headers["x-request-id"]) == (status, "mine")
+        assert answer.headers.get("connection") == ("close" if status == 500 else None), "uvicorn closes it"
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])

@@ -37,7 +37,7 @@ FOLD_COLUMN = 0
 
 @cache
 def labelled() -> Samples:
-    """Ten weeks, dealt to the folds; the first column is the number of the fold."""
+    """Ten weeks, assigned to the folds; the first column is the number of the fold."""
     n = WEEKS * BLOCK_HOURS
     x = hours(n)
     block = np.arange(n) // BLOCK_HOURS

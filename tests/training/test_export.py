@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from tests.training.test_cross_fitting import labelled
 from tests.training.test_features import hours
 from weather.contract.variables import FEATURES, LIMITS, WeatherVariables
-from weather.importing.artifacts import read
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
+from weather.importing.reading.artifacts import read
 from weather.model.classifier import Classifier as Compiled
 from weather.model.classifier import golden_faults
 from weather.training import export

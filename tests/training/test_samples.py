@@ -19,7 +19,9 @@ def test_the_label_looks_forward(tmp_path: Path) -> None:
     first = np.datetime64("2020-01-06T00", "h")
     # Hours 16 … 19 see the rain of hour 20 coming. Turned round, it would be hours 21 … 24.
     assert rainy.tolist() == (first + np.arange(16, 20)).tolist()
-    assert not labelled.y[labelled.hour == first + 20], "hour t itself is not part of its label"
+    assert not labelled.y[labelled.hour == first + np.timedelta64(20, "h")], (
+        "hour t itself is not part of its label"
+    )
 
 
 def test_an_hour_later_is_by_timestamp_not_by_row(tmp_path: Path) -> None:

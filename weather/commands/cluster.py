@@ -79,6 +79,6 @@ def _check(client: Client, packages: Sequence[str]) -> None:
             f"a worker lacks what it needs ({error}): start it in the project's folder, with the packages of "
             "requirements/scale.lock and PYTHONPATH=."
         ) from None
-    for worker, found in there.items():
-        if found != here:
-            raise ValueError(f"the worker {worker} has {found}, this command {here}: install the same")
+    for worker, installed in there.items():
+        if installed != here:
+            raise ValueError(f"the worker {worker} has {installed}, this command {here}: install the same")

@@ -10,10 +10,10 @@ from weather.commands.output import busy, put, say
 from weather.commands.parsers import Commands, add_command
 from weather.contract.names import MODEL_FILE, SCALER_FILE
 from weather.contract.variables import POSITIVE
-from weather.importing.artifacts import Artifacts, read
 from weather.importing.errors import BadArtifact
-from weather.importing.hints import Hints
-from weather.importing.scaler import read_scaler
+from weather.importing.reading.artifacts import Artifacts, read
+from weather.importing.reading.hints import Hints
+from weather.importing.reading.scaler import read_scaler
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 NO_SCALER = "none"
@@ -89,9 +89,9 @@ def import_artifacts(given: argparse.Namespace) -> None:
     """Import a scaler and a classifier into the model store."""
     from weather.importing import latest as versions
     from weather.importing import store
+    from weather.importing.compiling.sandbox import compile_apart
     from weather.importing.reference import compare
-    from weather.importing.sandbox import compile_apart
-    from weather.importing.understanding import below
+    from weather.importing.understanding.summary import below
 
     versions.settle()
     latest = versions.latest_pair()

@@ -36,7 +36,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "--outcomes",
         type=Path,
         metavar="FILE.csv",
-        help="what came: refuse the pair if it was worse than the latest, with --log",
+        help="outcomes: refuse the pair if it was worse than the latest, with --log",
     )
     command.add_argument(
         "--horizon", type=int, metavar="HOURS", help="of the stations' export; default: the latest model's"

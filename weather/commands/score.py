@@ -97,7 +97,7 @@ def score(given: argparse.Namespace) -> int:
 
 def _model(given: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
     """The compiled classifier, and the fields that it can do without."""
-    from weather.importing.sandbox import compile_apart
+    from weather.importing.compiling.sandbox import compile_apart
 
     if given.tag is None:
         artifacts = artifacts_of(given)

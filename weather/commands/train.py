@@ -41,6 +41,8 @@ def train(given: argparse.Namespace) -> None:
 
     rule = thresholds.parse_rule(given.threshold)
     observed = sources.read(given.data) if given.data else sources.new_york_2013()
+    for note in observed.notes:
+        say(note)
     data = samples(observed, given.horizon)
     say(f"{observed.name}: {len(data):,} usable hours, rain follows {data.y.mean():.1%}")
     with fits_on(given.cluster), stages() as stage:

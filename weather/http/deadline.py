@@ -27,9 +27,13 @@ class Deadline:
         self.running: dict[asyncio.Task[Any], float] = {}  # start times, oldest first
         self.expired: set[asyncio.Task[Any]] = set()
         self.timer: asyncio.TimerHandle | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        task = asyncio.current_task()
+        if scope["type"] == "lifespan":
+            self.loop = asyncio.get_running_loop()
+        # Without a loop this is the running one, which costs a system call (getpid) in Python 3.11.
+        task = asyncio.current_task(self.loop)
         if scope["type"] != "http" or task is None:
             await self.app(scope, receive, send)
             return

@@ -36,6 +36,10 @@ ENDPOINTS: dict[str, Endpoint] = {
     INFER: Endpoint(("application/json", "application/octet-stream", ""), 4 * 1024 * 1024),
 }
 
+KEEP = ("all", "none")
+"""Values of the query parameter ``keep`` of BULK: which columns of a CSV body its answer has too. Without the
+parameter other columns than the fields are refused."""
+
 MAX_IN_FLIGHT = {SINGLE: 64, BULK: 4}
 """Requests admitted at once per worker; the next one is answered with 429. An inference request is
 counted with the one or the other path, by its number of rows."""

@@ -11,7 +11,7 @@ from weather.contract.optional import NONE, observations_type
 from weather.contract.variables import ANSWER, EXAMPLE, FEATURES, MAX_ROWS, POSITIVE, Forecasts
 from weather.contract.version import VERSION
 from weather.http import openapi_inference
-from weather.http.limits import ENDPOINTS
+from weather.http.limits import ENDPOINTS, KEEP
 from weather.http.openapi_responses import PROBLEM_SCHEMA, json_content, ok, post_responses, problem
 
 TEXT: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
@@ -72,6 +72,15 @@ CSV_EXAMPLE, CSV_ANSWER = (
     ",".join(record) + "\n" + ",".join(map(str, record.values())) + "\n" for record in (EXAMPLE, ANSWER)
 )
 
+KEEP_PARAMETER = {
+    "name": "keep",
+    "in": "query",
+    "required": False,
+    "description": "of a CSV body: which of its columns the answer has before the forecasts; without it, "
+    "as in JSON, other columns than the fields are refused",
+    "schema": {"enum": [*KEEP], "type": "string"},
+}
+
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -118,6 +127,7 @@ def document(keys: bool = False, optional: frozenset[str] = NONE) -> dict[str, A
                     **json_content("Forecasts", {"forecasts": [ANSWER]}),
                     **_csv(CSV_ANSWER, "a header, then one line per observation"),
                 },
+                [KEEP_PARAMETER],
             ),
             **{
                 path: {
@@ -157,12 +167,19 @@ def document(keys: bool = False, optional: frozenset[str] = NONE) -> dict[str, A
     return result
 
 
-def _post(summary: str, operation: str, body: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+def _post(
+    summary: str,
+    operation: str,
+    body: dict[str, Any],
+    content: dict[str, Any],
+    parameters: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
     return {
         "post": {
             "summary": summary,
             "operationId": operation,
             "tags": ["Forecast"],
+            "parameters": parameters or [],
             "requestBody": {"required": True, "content": body},
             "responses": post_responses(ENDPOINTS[f"/{operation}"], content),
         }

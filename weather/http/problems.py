@@ -70,5 +70,8 @@ def http_problem(_: Request, error: Exception) -> Response:
 
 
 def unexpected_problem(_: Request, __: Exception) -> Response:
-    """Exception handler for everything else; Starlette raises the error again, so it is logged."""
-    return Problem(500).response({"X-Request-ID": current.get()})
+    """Exception handler for everything else.
+
+    Starlette raises the error again, so the server logs it, and closes the connection.
+    """
+    return Problem(500).response({"X-Request-ID": current.get(), "Connection": "close"})

@@ -23,6 +23,7 @@ from uvicorn.lifespan.on import LifespanOn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from weather.http.limits import HEADER_TIMEOUT_SECONDS, MAX_HEADER_BYTES
+from weather.http.one_write import OneWrite
 from weather.http.problems import Problem
 from weather.telemetry.request_id import accept_or_create
 
@@ -88,6 +89,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self.running = cycle
+        if not cycle.waiting_for_100_continue:  # that response's first write is not its head
+            cycle.transport = OneWrite(self.transport)  # type: ignore[assignment]
         super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
@@ -158,6 +161,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self.in_request = False
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if self.running is not None and isinstance(self.running.transport, OneWrite):
+            self.running.transport.flush()
+        super().on_response_complete()
 
     def start_header_timer(self) -> None:
         """From now on the headers have HEADER_TIMEOUT_SECONDS to arrive."""

@@ -1,6 +1,6 @@
 """What an operator sets by environment variables; ``service.py`` reads them once, when it is imported.
 
-``python -m weather.http.settings`` prints the table in docs/operations.md.
+``python -m weather.http.settings`` prints the table in docs/settings.md.
 """
 
 from __future__ import annotations

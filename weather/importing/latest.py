@@ -77,12 +77,12 @@ def classifiers() -> dict[str, bentoml.Model | None]:
     """The classifiers in the store by tag, the newest import first; None for what can't be read."""
     folder = _folder(CLASSIFIER)
     versions = [path.name for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
-    found = {f"{CLASSIFIER}:{version}": stored(f"{CLASSIFIER}:{version}") for version in versions}
+    by_tag = {f"{CLASSIFIER}:{version}": stored(f"{CLASSIFIER}:{version}") for version in versions}
 
     def age(entry: tuple[str, bentoml.Model | None]) -> float:
         return -entry[1].info.creation_time.timestamp() if entry[1] else 0.0
 
-    return dict(sorted(found.items(), key=age))
+    return dict(sorted(by_tag.items(), key=age))
 
 
 def pair_named(tag: str) -> Pair:

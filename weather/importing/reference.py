@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.contract.variables import FEATURES, LABELS, LIMITS
-from weather.importing.checking import Answers
-from weather.importing.compiler import Compiled
+from weather.importing.compiling.compiler import Compiled
 from weather.importing.errors import BadArtifact
-from weather.importing.fields import field_of
-from weather.importing.files import read_bytes
-from weather.importing.labels import rain_in
+from weather.importing.reading.fields import field_of
+from weather.importing.reading.files import read_bytes
+from weather.importing.understanding.checking import Answers
+from weather.importing.understanding.labels import rain_in
 from weather.model.classifier import Classifier
 
 MAX_BYTES = 256 << 20
@@ -133,8 +133,8 @@ def read_reference(path: Path, label: Mapping[str, Any] | None) -> Reference:
     if "label" in answers:
         known = label or {"classes": (), "rain": None}
         rain = np.array(rain_in(labels, known["classes"], known["rain"], str(path)))[inside]
-    chances = np.array(probability)[inside] if "probability" in answers else None
-    return Reference(x[inside], np.array(lines)[inside], rain, chances, int((~inside).sum()))
+    calibrated = np.array(probability)[inside] if "probability" in answers else None
+    return Reference(x[inside], np.array(lines)[inside], rain, calibrated, int((~inside).sum()))
 
 
 def _as_float64(

@@ -22,11 +22,11 @@ from weather.contract.names import (
     SCALER,
     SCALER_JSON,
 )
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import Compiled
-from weather.importing.files import sha256
+from weather.importing.compiling.compiler import Compiled
 from weather.importing.latest import IMPORTED, Pair, latest_pair, make_latest, store_path, stored
-from weather.importing.scaler import IDENTITY
+from weather.importing.reading.artifacts import Artifacts
+from weather.importing.reading.files import sha256
+from weather.importing.reading.scaler import IDENTITY
 
 
 @dataclass(frozen=True)

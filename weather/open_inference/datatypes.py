@@ -20,7 +20,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 FEW = 64
 """Up to so many numbers Python is faster than numpy, ten times for one row."""
 
-SMALLEST, LARGEST = 0.99e-5, 1e6
+MIN_DECIMAL, MAX_DECIMAL = 0.99e-5, 1e6
 """FP32 numbers from and below which there is a decimal to look for; others are taken as they are. As FP32,
 0.00001 is a little less than that."""
 
@@ -49,7 +49,7 @@ def decimals(values: Sequence[float]) -> list[float]:
 
 
 def _decimal(value: float) -> float:
-    if SMALLEST <= abs(value) < LARGEST:
+    if MIN_DECIMAL <= abs(value) < MAX_DECIMAL:
         exact = _as_fp32(value)
         for digits in DIGITS:
             decimal = float(f"{value:.{digits}g}")
@@ -62,7 +62,7 @@ def decimals_of_many(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """As ``decimals``, for an array."""
     result = values.astype(np.float64)
     size = np.abs(result)
-    left = np.flatnonzero((size >= SMALLEST) & (size < LARGEST))
+    left = np.flatnonzero((size >= MIN_DECIMAL) & (size < MAX_DECIMAL))
     places = -1 - np.floor(np.log10(size[left])).astype(int)
     for digits in DIGITS:
         scale = 10.0 ** (places + digits)

@@ -14,15 +14,13 @@ from pydantic import ValidationError
 
 from weather.contract.faults import Fault, faults
 from weather.contract.optional import NONE, record_type
-from weather.contract.variables import FEATURES, LIMITS, MAX_ROWS, WeatherVariables
+from weather.contract.variables import FEATURES, MAX_ROWS, WeatherVariables, accepted_values
 from weather.http.limits import MAX_FAULTS
 from weather.http.problems import bad_request
 from weather.open_inference.datatypes import DTYPES
 
 MATRIX = "observations"
 """The tensor that holds all fields, a column each; alternatively each field has a tensor of its own."""
-
-LOW, HIGH = np.array([LIMITS[name] for name in FEATURES]).T
 
 EXPECTED = (
     f"give a tensor for each of {', '.join(FEATURES)}, or one named {MATRIX} of shape [n, {len(FEATURES)}]"
@@ -76,9 +74,9 @@ def observations(
     Raises:
         Problem: 400, with every fault, up to MAX_FAULTS of them.
     """
-    blocks, found = arrange(tensors, optional)
-    if found:
-        raise bad_request(found[:MAX_FAULTS])
+    blocks, rejected = arrange(tensors, optional)
+    if rejected:
+        raise bad_request(rejected[:MAX_FAULTS])
     if blocks[0].rows == 1:
         try:
             return observation(blocks, 0, optional)
@@ -87,9 +85,7 @@ def observations(
     rows = np.full((blocks[0].rows, len(FEATURES)), np.nan)
     for block in blocks:
         rows[:, block.columns] = as_float64(block.elements).reshape(block.rows, len(block.columns))
-    accepted = (rows >= LOW) & (rows <= HIGH)
-    if optional:
-        accepted |= np.isnan(rows) & [name in optional for name in FEATURES]
+    accepted = accepted_values(rows, optional)
     if accepted.all():
         return rows
     refused = np.flatnonzero(~accepted.all(axis=1)).tolist()
@@ -100,24 +96,24 @@ def arrange(tensors: Sequence[InputTensor], optional: frozenset[str]) -> tuple[l
     """The tensors as blocks of columns, after names, datatypes, shapes and sizes have been checked."""
     columns = MATRIX_COLUMNS if any(tensor.name == MATRIX for tensor in tensors) else COLUMNS
     blocks: list[Block] = []
-    found: list[Fault] = []
+    rejected: list[Fault] = []
     seen: set[str] = set()
     for index, tensor in enumerate(tensors):
         result = arranged(index, tensor, columns, seen)
         if isinstance(result, Block):
             blocks.append(result)
         else:
-            found.append(result)
+            rejected.append(result)
     missing = [name for name in columns if name not in seen]
     if len(missing) == len(columns):
-        found.insert(0, Fault(["inputs"], f"no input tensor is known: {EXPECTED}", "missing"))
+        rejected.insert(0, Fault(["inputs"], f"no input tensor is known: {EXPECTED}", "missing"))
     else:
-        found += [
+        rejected += [
             Fault(["inputs"], f"the tensor {name} is missing: {EXPECTED}", "missing")
             for name in missing
             if name not in optional
         ]
-    return blocks, found or list(count_faults(blocks))
+    return blocks, rejected or list(count_faults(blocks))
 
 
 def arranged(index: int, tensor: InputTensor, columns: dict[str, list[int]], seen: set[str]) -> Block | Fault:

@@ -22,6 +22,7 @@ TEMPLATES.globals |= {
     "examples_title": fields.EXAMPLES_TITLE,
     "examples": fields.EXAMPLES,
     "start": fields.EXAMPLES[0].observation if fields.EXAMPLES else fields.EXAMPLE,
+    "binary": variables.BINARY,
     "variables": list(variables.VARIABLES.values()),
     "labels": variables.LABELS,
 }

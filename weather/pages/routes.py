@@ -7,7 +7,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from weather.http.openapi import document
@@ -26,6 +26,14 @@ DOCS_POLICY = (
     # Swagger UI sets inline styles; scripts are loaded from this host only.
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 )
+
+NOT_FOUND_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": PAGE_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+}
 
 INDEX = Asset(render("index.html"), ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
 DOCS = Asset(render("docs.html"), ".html", {"Content-Security-Policy": DOCS_POLICY})
@@ -76,6 +84,16 @@ async def openapi(request: Request) -> Response:
     return JSONResponse(document(keys=state.keys_required, optional=state.served().optional))
 
 
+def http_error(request: Request, error: Exception) -> Response:
+    """Exception handler of Starlette's own errors: a page for a browser's 404, else the standard body."""
+    assert isinstance(error, HTTPException)
+    if error.status_code != 404 or not wants_page(request):
+        return http_problem(request, error)
+    # Relative to the address that was asked for, so that it works behind a path prefix.
+    root = "../" * (request.url.path.count("/") - 1)
+    return HTMLResponse(render("not_found.html", root=root), 404, NOT_FOUND_HEADERS)
+
+
 def wants_page(request: Request) -> bool:
     """Whether the client accepts HTML, as browsers do."""
     return "text/html" in request.headers.get("accept", "")
@@ -98,6 +116,6 @@ PAGE_PATHS = {route.path for route in ROUTES}
 
 def create_app(keys_required: bool) -> Starlette:
     """The pages as an ASGI app; ``service.py`` sets ``state.served``, which returns a ``ServedModel``."""
-    app = Starlette(routes=ROUTES, exception_handlers={HTTPException: http_problem})
+    app = Starlette(routes=ROUTES, exception_handlers={HTTPException: http_error})
     app.state.keys_required = keys_required
     return app

@@ -23,7 +23,7 @@ from weather.training.words import counted
 Floats = NDArray[np.float64]
 Bin = tuple[float, float, int]
 
-NO_OUTCOMES = "no verdict without outcomes: give --outcomes, a CSV of what came or the stations' export"
+NO_OUTCOMES = "no verdict without outcomes: give --outcomes, a CSV of outcomes or the stations' export"
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def agreement(answers: Answers) -> Agreement:
 
 
 def judge(answers: Answers, outcomes: Path, horizon: int | None) -> Judged:
-    """Both models beside what came.
+    """Both models beside the outcomes.
 
     Raises:
         BadData: the outcomes can't be read or used, or none joins.
@@ -175,7 +175,7 @@ def judge(answers: Answers, outcomes: Path, horizon: int | None) -> Judged:
 
 def as_json(answers: Answers, agreed: Agreement, judged: Judged | None) -> dict[str, Any]:
     """All figures for machines; null where a score is undefined."""
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "served": answers.served,
         "challenger": answers.challenger,
         "agreement": asdict(agreed),
@@ -184,8 +184,8 @@ def as_json(answers: Answers, agreed: Agreement, judged: Judged | None) -> dict[
         "sentence": NO_OUTCOMES,
     }
     if judged is None:
-        return found
-    return found | {
+        return facts
+    return facts | {
         "verdict": judged.verdict.word,
         "more_days": judged.verdict.more_days,
         "sentence": judged.verdict.sentence,

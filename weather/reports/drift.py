@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.contract.variables import FEATURES
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
 from weather.importing.errors import BadArtifact
+from weather.importing.reading.artifacts import Artifacts
 from weather.model.classifier import Classifier
 from weather.reports.distances import Shift, shift
 from weather.reports.logs import Log

@@ -48,15 +48,15 @@ def write(path: Path, report: Report, then: Training, log: Log) -> None:
 ![Distributions]({picture.name})
 """
     if report.calibration:
-        found = report.calibration
+        scores = report.calibration
         diagram = path.with_name(f"{path.stem}-reliability.png")
-        _reliability(diagram, found)
-        bins = "\n".join(f"| {f:.3f} | {o:.3f} | {n:,} |" for f, o, n in found.bins)
+        _reliability(diagram, scores)
+        bins = "\n".join(f"| {f:.3f} | {o:.3f} | {n:,} |" for f, o, n in scores.bins)
         text += f"""
 ## Calibration
 
-{found.joined:,} forecasts with their outcome ({found.ambiguous:,} outcomes left out as ambiguous): Brier
-score {found.brier:.4f}, of their rain frequency {found.brier_climatology:.4f}; less is better.
+{scores.joined:,} forecasts with their outcome ({scores.ambiguous:,} outcomes left out as ambiguous): Brier
+score {scores.brier:.4f}, of their rain frequency {scores.brier_climatology:.4f}; less is better.
 
 | forecast | rain came | rows |
 |---|---|---|
@@ -86,10 +86,10 @@ def _distributions(path: Path, then: Training, log: Log) -> None:
     plt.close(figure)
 
 
-def _reliability(path: Path, found: Calibration) -> None:
+def _reliability(path: Path, scores: Calibration) -> None:
     figure, axis = plt.subplots(figsize=(4.5, 4.5))
     axis.plot([0, 1], [0, 1], color="0.6", linewidth=1)
-    axis.plot([f for f, _, _ in found.bins], [o for _, o, _ in found.bins], "o-")
+    axis.plot([f for f, _, _ in scores.bins], [o for _, o, _ in scores.bins], "o-")
     axis.set(xlabel="forecast probability", ylabel="observed frequency", xlim=(0, 1), ylim=(0, 1))
     figure.tight_layout()
     figure.savefig(path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from weather.importing.artifacts import Artifacts
-from weather.importing.compiler import compile_pair
+from weather.importing.compiling.compiler import compile_pair
 from weather.importing.errors import BadArtifact
+from weather.importing.reading.artifacts import Artifacts
 from weather.model.classifier import Classifier
 from weather.training.cross_fitting import judged
 from weather.training.features import OPTIONAL
@@ -16,14 +16,14 @@ from weather.training.verification import Reference, Verification
 from weather.training.words import counted
 
 
-def horizon_of(artifacts: Artifacts, given: int | None) -> int:
+def horizon_of(artifacts: Artifacts, requested: int | None) -> int:
     """The horizon that was given, else the manifest's.
 
     Raises:
         BadArtifact: there is neither.
     """
-    if given is not None:
-        return given
+    if requested is not None:
+        return requested
     if artifacts.manifest is None:
         raise BadArtifact("the artifacts have no manifest, so their horizon is unknown: give --horizon")
     return artifacts.manifest.horizon_hours

@@ -21,7 +21,7 @@ EXPORT_COLUMNS = {"Timestamp", "Location"}
 
 @dataclass(frozen=True)
 class Calibration:
-    """Forecasts beside what came: Brier score, and mean forecast, rain frequency, count a bin."""
+    """Forecasts beside their outcomes: Brier score, and mean forecast, rain frequency, count a bin."""
 
     joined: int
     ambiguous: int
@@ -41,7 +41,7 @@ class Joined:
 
 
 def join(table: pd.DataFrame, outcomes: Path, horizon: int | None) -> Joined:
-    """Join what came to a log's ``table``.
+    """Join the outcomes to a log's ``table``.
 
     Of a CSV with ``rain`` (0 or 1: rain within the horizon) and the columns that say of which row: ``hour``
     (UTC), when the log is of one place, or any of the features, or both. Or of observations with the columns
@@ -96,7 +96,7 @@ def _of_observations(path: Path, horizon: int | None) -> pd.DataFrame:
 
 
 def calibrate(log: Log, outcomes: Path, horizon: int) -> Calibration:
-    """Logged probabilities beside what came (see ``join``).
+    """Logged probabilities beside their outcomes (see ``join``).
 
     Brier score: mean of (p - o)^2 (Brier 1950, halved as is usual); climatology forecasts the frequency of
     rain here.

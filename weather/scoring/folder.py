@@ -20,7 +20,7 @@ LOCK = "_lock"
 
 
 class Summary(BaseModel):
-    """What came of a job."""
+    """The result of a job."""
 
     rows: int
     forecasts: int

@@ -61,9 +61,9 @@ class ParquetOutput:
 
     def write(self, kept: Any, decisions: NDArray[np.bool_], probability: NDArray[np.float64] | None) -> None:
         none = pa.nulls(len(decisions), pa.float64())
-        chances = none if probability is None else pa.array(probability)
+        probabilities = none if probability is None else pa.array(probability)
         self._writer.write_table(
-            pa.Table.from_arrays([*kept.columns, _labels(decisions), chances], schema=self._schema)
+            pa.Table.from_arrays([*kept.columns, _labels(decisions), probabilities], schema=self._schema)
         )
 
     def close(self) -> None:

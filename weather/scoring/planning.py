@@ -24,13 +24,13 @@ def files(patterns: Sequence[str]) -> list[Path]:
     Raises:
         NotScorable: a pattern matches nothing.
     """
-    found: dict[Path, None] = {}
+    matched: dict[Path, None] = {}
     for pattern in patterns:
         matches = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))
         if not matches:
             raise NotScorable(f"there is no file {pattern}")
-        found |= dict.fromkeys(Path(match).resolve() for match in matches)
-    return list(found)
+        matched |= dict.fromkeys(Path(match).resolve() for match in matches)
+    return list(matched)
 
 
 def format_of(paths: Sequence[Path]) -> Format:

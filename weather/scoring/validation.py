@@ -11,9 +11,7 @@ from pydantic import ValidationError
 
 from weather.contract.faults import faults
 from weather.contract.optional import record_type
-from weather.contract.variables import FEATURES, LIMITS, as_rows
-
-LOW, HIGH = np.array([LIMITS[name] for name in FEATURES]).T
+from weather.contract.variables import FEATURES, accepted_values, as_rows
 
 
 class Rejection(NamedTuple):
@@ -38,7 +36,7 @@ def validate(
     numbers in an unusual notation, are written to ``values``.
     """
     missing_allowed = absent & np.array([name in optional for name in FEATURES])
-    good = (((values >= LOW) & (values <= HIGH)) | missing_allowed).all(axis=1)
+    good = (accepted_values(values) | missing_allowed).all(axis=1)
     rejections: list[Rejection] = []
     for row in np.flatnonzero(~good).tolist():
         try:

@@ -29,7 +29,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.admission import Admission, InFlight
@@ -37,12 +37,12 @@ from weather.http.cors import Cors
 from weather.http.deadline import Deadline
 from weather.http.draining import SHUTTING_DOWN, Draining
 from weather.http.limits import BULK, MAX_IN_FLIGHT, SINGLE
-from weather.http.problems import Problem, http_problem, problem_response, unexpected_problem
+from weather.http.problems import Problem, problem_response, unexpected_problem
 from weather.http.settings import read_settings
 from weather.http.startup import StartupGuard
 from weather.open_inference.model import InferenceModel
 from weather.open_inference.rest import MODEL_PATHS, Rest
-from weather.pages.routes import PAGE_PATHS
+from weather.pages.routes import PAGE_PATHS, http_error
 from weather.serving import bulk, serve_command, single, supervision
 from weather.serving.challenger import Challenger
 from weather.serving.configuration import tracing
@@ -101,7 +101,7 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         # Starlette would redirect /predict/ to an absolute address, which leaves a proxy's path prefix.
         app.router.redirect_slashes = False
         app.add_exception_handler(Problem, problem_response)
-        app.add_exception_handler(HTTPException, http_problem)
+        app.add_exception_handler(HTTPException, http_error)
         app.add_exception_handler(Exception, unexpected_problem)
         return app
 
@@ -237,14 +237,14 @@ class AppFactory(ServiceAppFactory):  # type: ignore[misc]
         queue_wait = BufferedHistogram(families()["queue_wait_seconds"])
         return BatchingQueue(compute, *limits, queue_wait, BufferedHistogram(batch_size))
 
-    async def answer_single(self, body: bytes, _: str) -> tuple[bytes, bytes]:
+    async def answer_single(self, body: bytes, _: str, __: Scope) -> tuple[bytes, bytes]:
         """``POST /predict``."""
         served: Served = self._service_instance.served
         observation = single.parse(body, served.optional)
         return single.write(await self.queue.submit(observation, served)), served.header
 
-    async def answer_bulk(self, body: bytes, media_type: str) -> tuple[bytes, bytes]:
+    async def answer_bulk(self, body: bytes, media_type: str, scope: Scope) -> tuple[bytes, bytes]:
         """``POST /predict_batch``."""
         served: Served = self._service_instance.served
-        observations = await bulk.parse(body, media_type, served.optional)
+        observations = await bulk.parse(body, media_type, served.optional, scope["query_string"])
         return await bulk.write(await self.predict_batch(observations, served)), served.header

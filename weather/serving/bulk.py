@@ -17,11 +17,14 @@ from bentoml import IODescriptor
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
+from weather.contract.faults import Fault
 from weather.contract.optional import NONE
 from weather.contract.variables import LABELS, Forecasts, Observations
+from weather.http.problems import bad_request
 from weather.model.classifier import CHUNK as MAX_CHUNK
 from weather.model.classifier import Classifier
 from weather.serving.bulk_csv import parse_csv
+from weather.serving.bulk_csv_columns import Columns, keep_of, separate
 from weather.serving.bulk_json import parse_json
 from weather.serving.bulk_rows import CHUNK, chunks, serve_others
 
@@ -41,6 +44,8 @@ class Bulk:
 
     rows: NDArray[np.float64]
     media_type: str
+    columns: Columns | None = None
+    """Of a CSV body those that are kept."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Answers:
     decisions: list[bool]
     probabilities: list[float] | list[None]
     media_type: str
+    columns: Columns | None = None
 
 
 async def answer(classifier: Classifier, bulk: Bulk) -> Answers:
@@ -65,7 +71,7 @@ async def answer(classifier: Classifier, bulk: Bulk) -> Answers:
         first += size
         size = next_size(size, perf_counter() - start)
         await serve_others()
-    return Answers(decisions, probabilities, bulk.media_type)  # type: ignore[arg-type]
+    return Answers(decisions, probabilities, bulk.media_type, bulk.columns)  # type: ignore[arg-type]
 
 
 def next_size(size: int, seconds: float) -> int:
@@ -115,14 +121,21 @@ class BulkForecasts(Forecasts, IODescriptor):  # type: ignore[misc]
     """``Forecasts`` as a response body, for BentoML's schema and clients."""
 
 
-async def parse(body: bytes, media_type: str, optional: frozenset[str] = NONE) -> Bulk:
+async def parse(body: bytes, media_type: str, optional: frozenset[str] = NONE, query: bytes = b"") -> Bulk:
     """All rows of a JSON or CSV body; NaN where a value of a field of ``optional`` is missing.
+
+    ``query`` is that of the URL; its parameter ``keep`` is for CSV only.
 
     Raises:
         Problem: 400, with the row and field of each fault, up to MAX_FAULTS of them.
     """
+    columns = None
+    if query and (keep := keep_of(query)):
+        if media_type != CSV:
+            raise bad_request([Fault([], f"the query parameter keep is for {CSV} only", "enum")])
+        body, columns = await separate(body, keep, optional)
     rows = await (parse_csv if media_type == CSV else parse_json)(body, optional)
-    return Bulk(rows, media_type)
+    return Bulk(rows, media_type, columns)
 
 
 async def write(answers: Answers) -> bytes:
@@ -135,11 +148,14 @@ async def write(answers: Answers) -> bytes:
     """
     form = FORMATS[answers.media_type]
     texts: list[bytes] = []
+    columns = answers.columns
+    start = form.start if columns is None else columns.header + form.start
     for part in chunks(len(answers.decisions), WRITTEN_ROWS):
         predictions = map(form.predictions.__getitem__, answers.decisions[part])
-        texts += map(add, predictions, numbers(answers.probabilities[part], form))
+        forecasts = map(add, predictions, numbers(answers.probabilities[part], form))
+        texts += forecasts if columns is None else map(add, columns.rows[part], forecasts)
         await serve_others()
-    return form.start + form.between.join(texts) + form.end
+    return start + form.between.join(texts) + form.end
 
 
 def numbers(probabilities: Sequence[float | None], form: Format) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -48,10 +48,9 @@ def csv_records(
     """The record of each line, or its faults; the values of the line are those of the fields ``names``."""
     reader = csv.reader(io.StringIO(lines, newline=""), strict=True)
     try:
-        for index, cells in enumerate(cells for cells in reader if len(cells) > 1 or "".join(cells).strip()):
+        for index, cells in enumerate(filter(is_row, reader)):
             if len(cells) != len(names):
-                message = f"{len(cells)} values instead of {len(names)}"
-                yield Fault(["observations", index], message, "csv_row")
+                yield wrong_length(index, cells, names)
                 continue
             values = {name: number(cell) for name, cell in zip(names, cells, strict=True) if cell.strip()}
             try:
@@ -60,3 +59,13 @@ def csv_records(
                 yield from faults(error, "observations", index, number="a number")
     except csv.Error:
         yield NOT_A_TABLE
+
+
+def is_row(cells: Sequence[str]) -> bool:
+    """Whether a line has anything but blanks."""
+    return len(cells) > 1 or bool("".join(cells).strip())
+
+
+def wrong_length(index: int, cells: Sequence[str], names: Sequence[str]) -> Fault:
+    """The fault of a line that has not as many values as the header has names."""
+    return Fault(["observations", index], f"{len(cells)} values instead of {len(names)}", "csv_row")

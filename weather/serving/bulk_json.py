@@ -17,10 +17,10 @@ from pydantic_core import from_json
 
 from weather.contract.faults import Fault, faults, json_fault
 from weather.contract.optional import NONE, record_type
-from weather.contract.variables import FEATURES, MAX_ROWS, WeatherVariables, as_rows
+from weather.contract.variables import FEATURES, MAX_ROWS, WeatherVariables, accepted_values, as_rows
 from weather.http.limits import MAX_FAULTS
 from weather.http.problems import bad_request
-from weather.serving.bulk_rows import acceptable, check_count, chunks, pieces, serve_others
+from weather.serving.bulk_rows import check_count, chunks, pieces, serve_others
 
 SPACE = b" \t\r\n"
 START = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"observations"[ \t\r\n]*:[ \t\r\n]*\[')
@@ -90,7 +90,7 @@ def rows_of(records: list[Any], optional: frozenset[str]) -> NDArray[np.float64]
     if set(map(len, records)) != {len(FEATURES)} or not types.issuperset(map(type, values)):
         return None
     rows = np.array(values, np.float64).reshape(-1, len(FEATURES))
-    return rows if acceptable(rows, optional) else None
+    return rows if accepted_values(rows, optional).all() else None
 
 
 async def validate(body: bytes, optional: frozenset[str]) -> NDArray[np.float64]:

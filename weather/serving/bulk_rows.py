@@ -6,12 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from typing import AnyStr
 
-import numpy as np
-from numpy.typing import NDArray
-
 from weather.contract.faults import Fault
-from weather.contract.optional import NONE
-from weather.contract.variables import FEATURES, LIMITS, MAX_ROWS
+from weather.contract.variables import MAX_ROWS
 from weather.http.problems import Problem
 
 CHUNK = 64
@@ -22,8 +18,6 @@ PIECE_LENGTH = 32 * 1024
 
 TURNS = 4
 """Iterations of the event loop that a single request takes from the arrival of its body to its answer."""
-
-LOW, HIGH = np.array([LIMITS[name] for name in FEATURES]).T
 
 
 async def serve_others() -> None:
@@ -58,11 +52,3 @@ def pieces(text: AnyStr, mark: AnyStr) -> Iterator[AnyStr]:
         end = text.find(mark, start + PIECE_LENGTH) + 1 or len(text)
         yield text[start:end]
         start = end
-
-
-def acceptable(rows: NDArray[np.float64], optional: frozenset[str] = NONE) -> bool:
-    """Whether every value of float64[n, features] is within its limits, or NaN in a field of ``optional``."""
-    inside = (rows >= LOW) & (rows <= HIGH)
-    if optional and not inside.all():
-        inside |= np.isnan(rows) & [name in optional for name in FEATURES]
-    return bool(inside.all())

@@ -13,9 +13,9 @@ from weather.telemetry import model_version
 
 log = logging.getLogger("bentoml.weather")
 
-Answer = Callable[[bytes, str], Awaitable[tuple[bytes, bytes]]]
-"""Of the body of a request and its media type: the body of the response, which has that type too, and the
-tag of the model that answered.
+Answer = Callable[[bytes, str, Scope], Awaitable[tuple[bytes, bytes]]]
+"""Takes the body of a request, its media type and its scope; returns the body of the response, which has that
+type too, and the tag of the model that answered.
 """
 
 
@@ -39,7 +39,7 @@ class DirectEndpoints:
         message = await receive()
         media_type = media_type_of(scope)
         try:
-            content, model = await self.answers[path](message["body"], media_type.decode())
+            content, model = await self.answers[path](message["body"], media_type.decode(), scope)
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return

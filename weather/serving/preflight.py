@@ -134,23 +134,23 @@ def check_models(models: Mapping[str, str | None], home: str) -> dict[str, str]:
     Raises:
         Refusal: the store lacks one.
     """
-    found = {name: tag for name, tag in models.items() if tag is not None}
-    missing = " and no ".join(sorted(models.keys() - found))
+    in_store = {name: tag for name, tag in models.items() if tag is not None}
+    missing = " and no ".join(sorted(models.keys() - in_store))
     if missing:
         raise Refusal(f"the model store in {home} has no {missing}: run `make import` first")
-    return found
+    return in_store
 
 
-def warnings(host: str, keys: bool, given: Iterable[str]) -> list[str]:
+def warnings(host: str, keys: bool, command_line: Iterable[str]) -> list[str]:
     """What does not keep the service from starting but should be known."""
-    found = [
+    messages = [
         f"{option} has no effect on this service: set {setting} in BentoML's configuration"
         for option, setting in IGNORED.items()
-        if option in given
+        if option in command_line
     ]
     if not keys and not ipaddress.ip_address(host).is_loopback:
-        found.append(f"listening on {host} without API keys: everybody who reaches it may ask")
-    return found
+        messages.append(f"listening on {host} without API keys: everybody who reaches it may ask")
+    return messages
 
 
 IGNORED = {

@@ -55,6 +55,7 @@ class BatchingQueue(Generic[Row, Model, Result]):
         self.batch_size = batch_size
         self.pending: deque[Pending] = deque()
         self.running: asyncio.Task[None] | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def submit(self, row: Row, model: Model) -> Result:
         """The result of one row, computed with ``model``.
@@ -63,12 +64,13 @@ class BatchingQueue(Generic[Row, Model, Result]):
             Problem: 503, if the row has waited for too long.
             Exception: what ``compute`` raised for the batch of the row.
         """
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[Result] = loop.create_future()
+        if self.loop is None:  # asked once: in Python 3.11 it costs a system call (getpid)
+            self.loop = asyncio.get_running_loop()
+        result: asyncio.Future[Result] = self.loop.create_future()
         self.pending.append(Pending(row, model, result, perf_counter()))
         if self.running is None:
             # The task starts after all rows of this iteration of the event loop have been submitted.
-            self.running = loop.create_task(self.run())
+            self.running = self.loop.create_task(self.run())
         return await result
 
     async def run(self) -> None:

@@ -124,7 +124,7 @@ def check_options(name: str, options: dict[str, Any], keys: bool) -> None:
     used = [f"--{option.replace('_', '-')}" for option, value in options.items() if value is not None]
     warnings = preflight.warnings(host, keys, used)
     if settings.grpc_port is not None:
-        warnings += preflight.warnings(str(settings.grpc_host), keys, given=())
+        warnings += preflight.warnings(str(settings.grpc_host), keys, command_line=())
     for warning in dict.fromkeys(warnings):
         log.warning(warning)
 

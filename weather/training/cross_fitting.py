@@ -1,6 +1,6 @@
 """Forecasts of hours by classifiers that have not seen them, for every use that needs such.
 
-The folds are dealt out twice. For each test fold there is a classifier of the other four; and for each of
+The folds are used twice. For each test fold there is a classifier of the other four; and for each of
 those four, one of the remaining three, whose forecasts calibrate the first and choose its threshold and
 its hyperparameters. These depend only on the pair of folds left out: 15 fits in all.
 """
@@ -111,9 +111,9 @@ def cross_fits(
     for setting in makers:
         log_odds = np.full((len(samples), FOLDS), np.nan)
         for first, second in pairs:
-            found, fold_of_found = next(results), samples.fold[np.isin(samples.fold, (first, second))]
+            inner, fold_of_inner = next(results), samples.fold[np.isin(samples.fold, (first, second))]
             for fold, other in {(first, second), (second, first)}:
-                log_odds[samples.fold == fold, other] = found[fold_of_found == fold]
+                log_odds[samples.fold == fold, other] = inner[fold_of_inner == fold]
             on_fit()
         fits[setting] = CrossFit(samples, log_odds)
     return fits

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from weather.contract.manifest import Feature, GoldenRow, Manifest
 from weather.contract.names import MANIFEST_FILE, MODEL_FILE, SCALER_FILE
 from weather.contract.variables import FEATURES, LABELS, LIMITS, UNITS
-from weather.importing.files import sha256
+from weather.importing.reading.files import sha256
 from weather.training.features import VISIBILITY
 from weather.training.samples import Samples
 

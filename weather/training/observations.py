@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +10,19 @@ import pandas as pd
 
 from weather.contract.faults import accepted
 from weather.contract.variables import FEATURES, LIMITS
+from weather.training.units import doubt, impossible, likely_unit
 from weather.training.words import counted, share
 
 RAIN_NOW = "current_weather_condition"
 
-LONGEST_GAP_HOURS = 12
+MAX_GAP_HOURS = 12
 """A value is carried forward for so many hours at most: pressure's longest gap at the three New York
 stations is 11 h, and a front passes in less than a day."""
+
+
+FOREIGN = 0.01
+"""The share of values that are impossible in the contract's unit and usual in another from which on the
+column is in that one."""
 
 
 class BadData(ValueError):
@@ -47,14 +54,23 @@ class Observations:
     missing: dict[str, Missing]
 
 
-def cleaned(name: str, digest: str, table: pd.DataFrame, notes: list[str]) -> Observations:
+def cleaned(
+    name: str,
+    digest: str,
+    table: pd.DataFrame,
+    notes: list[str],
+    columns: Mapping[str, str] | None = None,
+) -> Observations:
     """Of rows that repeat a station's hour keep the first; impossible values count as missing; a missing
     value is the last one that the station measured, as a live station would have it.
+
+    ``columns`` has the source's names of the features. A column that may be in another unit gets a note.
 
     Raises:
         BadData: most values of a column are impossible, so it has another unit. Zeros don't count: they are
             how the old system wrote that there is no pressure.
     """
+    columns = columns or {}
     table = table.dropna(subset=["hour"]).sort_values(["station", "hour"], kind="stable")
     repeated = table.duplicated(["station", "hour"])
     if repeated.any():
@@ -62,12 +78,18 @@ def cleaned(name: str, digest: str, table: pd.DataFrame, notes: list[str]) -> Ob
     table = table[~repeated].reset_index(drop=True)
     for feature, (low, high) in LIMITS.items():
         outside = table[feature].notna() & ~table[feature].between(low, high)
-        known = table[feature].notna() & (table[feature] != 0)
-        if (outside & known).sum() > known.sum() / 2:
+        column = columns.get(feature, feature)
+        known = table.loc[table[feature].notna() & (table[feature] != 0), feature]
+        wrong = outside[known.index]
+        foreign = impossible(feature, known)
+        if wrong.mean() > 0.5 or foreign.mean() > FOREIGN:
+            unit = likely_unit(feature, known)
             raise BadData(
-                f"{name}: {counted((outside & known).sum(), 'value')} of {feature} of {known.sum():,} can't "
-                f"be; is it another unit? Give {accepted(feature)}"
+                f"{name}: {wrong.sum():,} of {counted(len(known), 'value')} of {column} can't be: "
+                f"{f'are they {unit}' if unit else 'is it another unit'}? Give {accepted(feature)}"
             )
+        if sentence := doubt(feature, column, known[~wrong]):
+            notes.append(sentence)
         if outside.any():
             notes.append(
                 f"{counted(outside.sum(), 'value')} of {feature} outside {low:g} … {high:g} "
@@ -88,14 +110,14 @@ def cleaned(name: str, digest: str, table: pd.DataFrame, notes: list[str]) -> Ob
         filled = absent.sum() - table[feature].isna().sum()
         notes.append(
             f"{feature} was missing in {counted(absent.sum(), 'row')} ({share(absent.mean())}); "
-            f"the last value was carried forward for up to {LONGEST_GAP_HOURS} h in {filled:,} of them."
+            f"the last value was carried forward for up to {MAX_GAP_HOURS} h in {filled:,} of them."
         )
     return Observations(name, digest, table, notes, missing)
 
 
 def _carried_forward(table: pd.DataFrame, feature: str) -> pd.Series[float]:
-    """The last value of the same station that is at most LONGEST_GAP_HOURS old."""
+    """The last value of the same station that is at most MAX_GAP_HOURS old."""
     by_station = table["station"]
     value = table[feature].groupby(by_station).ffill()
     measured = table["hour"].where(table[feature].notna()).groupby(by_station).ffill()
-    return value.where(table["hour"] - measured <= pd.Timedelta(hours=LONGEST_GAP_HOURS))
+    return value.where(table["hour"] - measured <= pd.Timedelta(hours=MAX_GAP_HOURS))

@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from weather.contract.manifest import Manifest
+from weather.contract.names import NEW_YORK
 from weather.training import export
 from weather.training.baselines import BASELINES
 from weather.training.card import tables, text
@@ -33,7 +34,6 @@ from weather.training.observations import Observations
 from weather.training.places import Place, asked_elsewhere, hidden
 from weather.training.progress import Stage
 from weather.training.samples import BLOCK_HOURS, FOLDS, TEST_FOLD, Samples, TooLittleData, samples
-from weather.training.sources import NEW_YORK
 from weather.training.thresholds import HSS, ONSET, Rule, threshold_interval
 from weather.training.verification import Verification
 
@@ -69,15 +69,17 @@ def _train(
 ) -> Manifest:
     candidates = searched(data, {h: partial(Classifier, h) for h in GRID}, stage, "search")
     chosen = best(candidates, TEST_FOLD)
-    found = candidates[chosen]
+    best_fit = candidates[chosen]
     baselines = {name: searched(data, settings, stage, name) for name, settings in BASELINES.items()}
     by_horizon = {horizon: nested(candidates, rule)}
     by_horizon |= other_horizons(observed, horizon, chosen, rule, stage)
 
     done = stage("exported model, model card", 2)
-    seen, log_odds = found.held_out(TEST_FOLD)
-    sigmoid = found.sigmoids[TEST_FOLD]
-    model = Model(scaler_of(seen.x), fit(Classifier(chosen), seen), sigmoid, found.threshold(TEST_FOLD, rule))
+    seen, log_odds = best_fit.held_out(TEST_FOLD)
+    sigmoid = best_fit.sigmoids[TEST_FOLD]
+    model = Model(
+        scaler_of(seen.x), fit(Classifier(chosen), seen), sigmoid, best_fit.threshold(TEST_FOLD, rule)
+    )
     results = Results(
         model=by_horizon[horizon],
         persistence=persistence(data),
@@ -110,7 +112,7 @@ def _train(
             samples=data,
             results=results,
             rule=rule,
-            onset_threshold=found.threshold(TEST_FOLD, ONSET),
+            onset_threshold=best_fit.threshold(TEST_FOLD, ONSET),
             threshold_interval=spread,
             chosen=str(chosen),
             settings={MODEL: len(GRID), **{name: len(settings) for name, settings in BASELINES.items()}},
@@ -131,18 +133,18 @@ def other_horizons(
     observed: Observations, horizon: int, chosen: Hyperparameters, rule: Rule, stage: Stage
 ) -> dict[int, Verification]:
     """The model for the other horizons of the card, as far as there are hours enough for them."""
-    found = {}
+    verified = {}
     for hours in HORIZONS:
         if hours != horizon:
             with suppress(TooLittleData):
                 other = samples(observed, hours)
                 makers = {chosen: partial(Classifier, chosen)}
-                found[hours] = nested(searched(other, makers, stage, f"horizon {hours} h"), rule)
-    return found
+                verified[hours] = nested(searched(other, makers, stage, f"horizon {hours} h"), rule)
+    return verified
 
 
 def facts(observed: Observations, data: Samples, horizon: int) -> dict[str, object]:
-    """What a manifest says of the data and of how it was dealt out."""
+    """What a manifest says of the data and of its split."""
     seen = int((data.fold != TEST_FOLD).sum())
     return {
         "name": f"rain within {horizon} h, {observed.name}",

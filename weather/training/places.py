@@ -61,7 +61,7 @@ def asked_elsewhere(
     blind = replace(seen, x=hidden(seen.x))
     for baseline in baselines.values():
         fit(baseline, blind)
-    found = []
+    results = []
     for name, observed in places.items():
         there = samples(observed, horizon)
         known = Reference.of(there.rain_now, there.y)
@@ -70,8 +70,8 @@ def asked_elsewhere(
             for other, baseline in baselines.items()
         }
         forecasts = {n: judged(there, known, p, p > model.threshold) for n, p in probabilities.items()}
-        found.append(Place(name, observed.name.rsplit(", ", 1)[1], forecasts))
-    return found
+        results.append(Place(name, observed.name.rsplit(", ", 1)[1], forecasts))
+    return results
 
 
 def hidden(x: NDArray[np.float64]) -> NDArray[np.float64]:

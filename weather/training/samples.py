@@ -1,4 +1,4 @@
-"""Features and forward-looking labels of single hours, and the folds of weeks they are dealt to."""
+"""Features and forward-looking labels of single hours, and the folds of weeks to which they are assigned."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Samples:
 
     @property
     def fold(self) -> NDArray[np.int64]:
-        """int[n], 0 ... 4: weeks are dealt in turn, so neighbouring weeks lie in different folds."""
+        """int[n], 0 ... 4: weeks are assigned in turn, so neighbouring weeks are in different folds."""
         return self.block % FOLDS
 
     def where(self, mask: NDArray[np.bool_]) -> Samples:
@@ -108,7 +108,11 @@ def samples(observations: Observations, horizon: int) -> Samples:
         & (since_start % BLOCK_HOURS < BLOCK_HOURS - horizon)
     )
     if not usable.any():
-        raise BadData(f"{observations.name}: no row has all required values and the {horizon} hours after it")
+        absent = [name for name in REQUIRED if table[name].isna().all()] if len(table) else []
+        blame = f"; missing in all of them: {', '.join(absent)}" if absent else ""
+        raise BadData(
+            f"{observations.name}: no row has all required values and the {horizon} hours after it{blame}"
+        )
     return Samples(
         x=table[list(FEATURES)].to_numpy(dtype=np.float64)[usable],
         y=(later[usable] > 0.5).any(axis=1),

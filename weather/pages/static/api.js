@@ -49,5 +49,5 @@ export async function servedModel() {
   } catch {
     // the page works without it
   }
-  return { features: [], optional: [], horizon_hours: null, threshold: null, name: null };
+  return { features: [], optional: [], horizon_hours: null, threshold: null, data: null };
 }

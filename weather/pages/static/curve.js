@@ -1,7 +1,8 @@
 // How the chance changes along one variable, with the others as in the form: one bulk request.
 
 import { post } from "./api.js";
-import { field, isDirection, negative, positive, switches, withUnit } from "./form.js";
+import { field, isDirection, negative, positive, shownWithUnit, switches, withUnit } from "./form.js";
+import { scaleOf, toSent, toShown } from "./units.js";
 import { direction, percent, upper } from "./words.js";
 
 const POINTS = 61;
@@ -19,8 +20,8 @@ let drawn = null;
 // The training range, if it is known, extended to the value in the form, if there is one.
 function range(name, value, model) {
   const feature = model.features.find((f) => f.name === name);
-  const { min, max } = field(name);
-  const ends = feature?.training ?? { minimum: Number(min), maximum: Number(max) };
+  const { low, high } = field(name).dataset;
+  const ends = feature?.training ?? { minimum: Number(low), maximum: Number(high) };
   if (value === undefined) return [ends.minimum, ends.maximum];
   return [Math.min(ends.minimum, value), Math.max(ends.maximum, value)];
 }
@@ -85,8 +86,11 @@ function draw() {
     const label = calibrated ? `${100 * level} %` : decision(level);
     svg.append(element("text", { class: "axis", x: box.left - 8, y: y(level) + 4, "text-anchor": "end" }, label));
   }
-  for (const tick of ticks(xs[0], xs.at(-1), width / 75)) {
-    svg.append(element("text", { class: "axis", x: x(tick), y: height - 8, "text-anchor": "middle" }, withUnit(name, tick)));
+  const input = field(name);
+  const scale = scaleOf(input.dataset);
+  for (const tick of ticks(toShown(xs[0], scale), toShown(xs.at(-1), scale), width / 75)) {
+    const place = x(toSent(tick, scale));
+    svg.append(element("text", { class: "axis", x: place, y: height - 8, "text-anchor": "middle" }, shownWithUnit(input, tick)));
   }
   if (threshold !== null && calibrated) {
     svg.append(element("path", { class: "threshold", d: `M${box.left} ${y(threshold)}H${box.right}` }));

@@ -2,7 +2,7 @@
 
 import { post, Refusal, servedModel } from "./api.js";
 import { forgetCurve, showCurve } from "./curve.js";
-import { field, fill, follow, form, numbers, observation, onChange, positive, showOptional, showTrainingRanges, switches } from "./form.js";
+import { accepted, field, fill, follow, form, isConverted, numbers, observation, onChange, onUnits, positive, setScales, showOptional, switches, unitName } from "./form.js";
 import { showChance } from "./gauge.js";
 import { showSnippets } from "./snippets.js";
 import { lower, percent, upper } from "./words.js";
@@ -11,7 +11,7 @@ const get = (id) => document.getElementById(id);
 const key = get("key");
 const presets = [...document.querySelectorAll(".preset")];
 
-let model = { features: [], optional: [], horizon_hours: null, threshold: null };
+let model = { features: [], optional: [], horizon_hours: null, threshold: null, data: null };
 let request = new AbortController();
 let timer = 0;
 
@@ -51,10 +51,12 @@ function showForecast({ prediction, probability }) {
   showChance(probability, model.threshold);
   const within = model.horizon_hours === null ? "" : ` within ${hours()}`;
   const chance = probability === null ? "" : `${percent(probability)} chance of ${lower(positive)}${within}`;
-  const rule = model.threshold === null ? "" : `; the model says ${lower(positive)} above ${percent(model.threshold)}`;
+  const side = prediction === positive ? "above" : "not above";
+  const rule = model.threshold === null ? "" : ` ${upper(prediction)}, because that is ${side} the model's threshold of ${percent(model.threshold)}.`;
   get("reason").textContent = chance
-    ? `${chance}${rule}.`
+    ? `${chance}.${rule}`
     : "This model gives a decision only: it has no calibrated probability.";
+  get("why").hidden = chance === "" || rule === "";
   showOutcome();
 }
 
@@ -67,8 +69,17 @@ function markPreset(sent) {
 
 // Presets are of the past: show what followed.
 function showOutcome() {
-  const chosen = presets.find((preset) => preset.getAttribute("aria-pressed") === "true");
-  get("outcome").textContent = chosen ? `What happened then: ${chosen.dataset.outcome}.` : "";
+  const chosen = presets.find((preset) => !preset.hidden && preset.getAttribute("aria-pressed") === "true");
+  get("outcome").textContent = chosen && ofHorizon(chosen) ? `What happened then: ${chosen.dataset.outcome}.` : "";
+}
+
+// A preset may belong to the data of one model, and its outcome to a horizon.
+const ofHorizon = ({ dataset: { horizon } }) => !horizon || Number(horizon) === model.horizon_hours;
+
+function showPresets() {
+  for (const preset of presets) preset.hidden = Boolean(preset.dataset.data) && preset.dataset.data !== model.data?.name;
+  const section = get("presets");
+  if (section) section.hidden = presets.every((preset) => preset.hidden);
 }
 
 function showRefusal({ status, message, detail }) {
@@ -76,11 +87,20 @@ function showRefusal({ status, message, detail }) {
   decision.textContent = "No forecast";
   decision.className = "decision none";
   get("gauge").hidden = true;
+  get("why").hidden = true;
   get("reason").textContent = status === 400 ? "The observation needs a correction." : message;
   get("outcome").textContent = "";
   forgetCurve();
   showFaults(detail, message, status === 401 ? message : "");
-  if (status === 401) get("key-details").open = true;
+  if (status === 401) {
+    // Beside the message, instead of below the fields where nobody looks for it.
+    get("problem").parentElement.after(get("key-details"));
+    get("key-details").open = true;
+    const link = document.createElement("a");
+    link.href = "#key";
+    link.textContent = "Enter the key";
+    get("reason").append(" ", link);
+  }
 }
 
 // Show each fault at the field that its location names; others above the form.
@@ -94,7 +114,8 @@ function showFaults(faults, sentence = "", keyMessage = "") {
   }
   for (const input of [...numbers, ...switches, key]) {
     const message = byInput.get(input) ?? "";
-    get(`${input.id}-error`).textContent = message && `${message}.`;
+    const here = message && isNumber(input) && isConverted(input) ? ` On this page: ${accepted(input)}${unitName(input) === "%" ? "" : ` ${unitName(input)}`}.` : "";
+    get(`${input.id}-error`).textContent = message && `${message.replace(/\.$/, "")}.${here}`;
     if (message) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
   }
@@ -103,10 +124,12 @@ function showFaults(faults, sentence = "", keyMessage = "") {
   problem.textContent = elsewhere.length
     ? elsewhere.join("; ")
     : count
-      ? `${count === 1 ? "One field needs" : `${count} fields need`} a correction.`
+      ? keyMessage || `${count === 1 ? "One field needs" : `${count} fields need`} a correction.`
       : sentence;
   problem.hidden = problem.textContent === "";
 }
+
+const isNumber = (input) => input.type === "number";
 
 const hours = () => (model.horizon_hours === 1 ? "the next hour" : `the next ${model.horizon_hours} hours`);
 
@@ -128,11 +151,19 @@ for (const preset of presets) {
   });
 }
 
+onUnits(() => {
+  setScales(model);
+  follow(model);
+  ask();
+});
+
+setScales(model);
 follow(model);
 showSnippets(observation(), false);
 model = await servedModel();
 if (model.horizon_hours !== null) get("horizon").textContent = ` in ${hours()}`;
+showPresets();
 showOptional(model);
-showTrainingRanges(model);
+setScales(model);
 follow(model);
 ask();

@@ -78,19 +78,21 @@ def where_and_when(findings: Findings) -> dict[str, Any]:
 
 def elsewhere(findings: Findings) -> dict[str, Any]:
     """The exported model and the baselines at other places."""
-    found = findings.results.places
-    names = list(found[0].forecasts) if found else []
+    asked_places = findings.results.places
+    names = list(asked_places[0].forecasts) if asked_places else []
     rows = [
         [
             f"{place.name}, {place.years}",
             f"{len(place.forecasts[MODEL].y):,}",
             *(tables.cells(place.forecasts[name], ["bss_persistence"])[0] for name in names),
         ]
-        for place in found
+        for place in asked_places
     ]
     return {
         "places": tables.markdown(["place", "hours", *names], rows),
         "useless": [
-            place.name for place in found if place.forecasts[MODEL].intervals()["bss_persistence"][0] <= 0
+            place.name
+            for place in asked_places
+            if place.forecasts[MODEL].intervals()["bss_persistence"][0] <= 0
         ],
     }

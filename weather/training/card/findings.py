@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from weather.contract.manifest import Manifest
+from weather.contract.names import NEW_YORK
 from weather.training.observations import Observations
 from weather.training.places import Place
 from weather.training.samples import TEST_FOLD, Samples
-from weather.training.sources import NEW_YORK
 from weather.training.thresholds import Rule
 from weather.training.verification import Interval, Verification
 

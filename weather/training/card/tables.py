@@ -53,11 +53,11 @@ def with_interval(value: float, interval: Interval, signed: bool = True) -> str:
 
 def as_json(rows: Mapping[str, Verification]) -> ScoresJson:
     """The same figures for machines: forecaster -> score -> value, low, high (null: undefined)."""
-    found: ScoresJson = {}
+    result: ScoresJson = {}
     for name, verified in rows.items():
         values, intervals = verified.scores(), verified.intervals()
-        found[name] = {score: interval_json(values[score], intervals[score]) for score in FORMULAS}
-    return found
+        result[name] = {score: interval_json(values[score], intervals[score]) for score in FORMULAS}
+    return result
 
 
 def metrics(results: Results, samples: Samples) -> dict[str, object]:

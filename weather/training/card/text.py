@@ -16,7 +16,7 @@ from weather.training import words
 from weather.training.card import conditions, pictures, tables
 from weather.training.card.findings import MODEL, PERSISTENCE, Findings
 from weather.training.features import VISIBILITY
-from weather.training.observations import LONGEST_GAP_HOURS
+from weather.training.observations import MAX_GAP_HOURS
 from weather.training.samples import BLOCK_HOURS, FOLDS
 from weather.training.verification import calibration_error
 
@@ -94,7 +94,7 @@ def _comparison(findings: Findings) -> dict[str, Any]:
 
 
 def _record(findings: Findings) -> dict[str, Any]:
-    """The data, what was missing, how they were dealt out."""
+    """The data, what was missing, how they were split."""
     samples, observed = findings.samples, findings.observations
     months = samples.hour.astype("datetime64[M]")
     hours = observed.table["hour"]
@@ -103,7 +103,7 @@ def _record(findings: Findings) -> dict[str, Any]:
         "horizon": words.counted(findings.manifest.horizon_hours, "hour"),
         "folds": FOLDS,
         "block_hours": BLOCK_HOURS,
-        "longest_gap": LONGEST_GAP_HOURS,
+        "longest_gap": MAX_GAP_HOURS,
         "skewed": {
             name: missing
             for name, missing in observed.missing.items()
@@ -118,6 +118,7 @@ def _record(findings: Findings) -> dict[str, Any]:
         "days": (hours.max() - hours.min()).days + 1,
         "visibility": {
             "highest": visibility.max(),
+            "constant": visibility.min() == visibility.max(),
             "capped": (visibility == visibility.max()).mean(),
         }
         if len(visibility)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from weather.contract.manifest import Manifest
 from weather.contract.names import MODEL_FILE, SCALER_FILE
 from weather.contract.variables import FEATURES, LABELS
-from weather.importing.artifacts import Artifacts, read
-from weather.importing.compiler import compile_pair
+from weather.importing.reading.artifacts import Artifacts, read
+from weather.importing.compiling.compiler import compile_pair
 from weather.model.classifier import Classifier, golden_faults
 from weather.training.fitting import Fitted, fit
 from weather.training.pipeline import train

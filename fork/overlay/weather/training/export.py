@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from weather.contract.manifest import Feature, GoldenRow, Manifest
 from weather.contract.names import MANIFEST_FILE, MODEL_FILE, SCALER_FILE
 from weather.contract.variables import FEATURES, LABELS, UNITS
-from weather.importing.files import sha256
+from weather.importing.reading.files import sha256
 from weather.training.fitting import FOLDS, Fitted
 from weather.training.graph import to_onnx
 from weather.training.samples import Samples

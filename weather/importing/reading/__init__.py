@@ -1,0 +1,1 @@
+"""Reads what people bring: scaler, classifier, manifest and card, and what they say of them."""

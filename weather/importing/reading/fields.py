@@ -1,0 +1,65 @@
+"""The contract's fields under the names that people give them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from weather.contract.variables import FEATURES, UNITS
+from weather.importing.errors import BadArtifact
+from weather.importing.reading.vocabulary import SYNONYMS
+
+OTHER_UNITS = (
+    *("f", "fahrenheit", "k", "kelvin", "percent", "pct", "ms", "mps", "mph", "kt", "kts", "knots"),
+    *("m", "metres", "meters", "mi", "mile", "miles", "ft", "feet", "inhg", "mmhg", "pa", "kpa", "bar"),
+)
+"""Endings of a name that say another unit than the contract's."""
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower().rsplit("__", 1)[-1])
+
+
+FIELDS = {_bare(name): field for field in FEATURES for name in (field, *SYNONYMS.get(field, ()))}
+
+
+def field_of(name: str) -> str | None:
+    """The field that a column's name means, None if it is not known.
+
+    Raises:
+        BadArtifact: the name says another unit than the contract's.
+    """
+    bare = _bare(name)
+    if bare in FIELDS:
+        return FIELDS[bare]
+    for ending in OTHER_UNITS:
+        field = FIELDS.get(bare.removesuffix(ending)) if bare.endswith(ending) else None
+        if field is not None:
+            unit = "a fraction" if UNITS[field] == "1" else UNITS[field]
+            raise BadArtifact(f"{name} is not in the contract's unit: {field} is {unit}; train on that")
+    return None
+
+
+def order_of(names: Sequence[str], what: str) -> tuple[tuple[str, ...], str]:
+    """The fields that columns stand for, in the columns' order, and a remark for the user.
+
+    Columns of which no name is known are taken to be in the contract's order; the remark says so.
+
+    Raises:
+        BadArtifact: a name is in another unit, two names mean one field, or only some names are
+            known and one of those is not at its place.
+    """
+    fields = [field_of(name) for name in names]
+    known = [field for field in fields if field is not None]
+    if len(set(known)) < len(known) or len(names) != len(FEATURES):
+        raise BadArtifact(f"{what} are {', '.join(names)}, which can't be told apart: {_wanted()}")
+    if len(known) == len(FEATURES):
+        remark = "" if known == list(FEATURES) else f"{what} are in the order {', '.join(known)}"
+        return tuple(known), remark
+    if any(field not in (None, own) for field, own in zip(fields, FEATURES, strict=True)):
+        raise BadArtifact(f"{what} are {', '.join(names)}, in an order that can't be told: {_wanted()}")
+    return FEATURES, f"{what} are {', '.join(names)}: taken for {', '.join(FEATURES)}, in this order"
+
+
+def _wanted() -> str:
+    return f"name them {', '.join(FEATURES)}"

@@ -1,0 +1,61 @@
+"""Whether a scaler's means are in the contract's units, and in which they may be instead."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weather.contract.variables import FEATURES, LIMITS, UNITS
+from weather.importing.errors import BadArtifact
+
+CONVERSIONS: dict[str, tuple[tuple[str, float, float], ...]] = {
+    "1": (("in percent", 0.01, 0),),
+    "°C": (("in kelvin", 1, -273.15), ("in degrees Fahrenheit", 5 / 9, -160 / 9)),
+    "km/h": (("in metres per hour", 0.001, 0),),
+    "km": (("in metres", 0.001, 0),),
+    "mbar": (
+        ("in pascals", 0.01, 0),
+        ("in kilopascals", 10, 0),
+        ("in inches of mercury", 33.8639, 0),
+        ("in millimetres of mercury", 1.33322, 0),
+        ("in bars", 1000, 0),
+    ),
+}
+"""For each unit of the contract: others in use, and factor and shift that convert from them."""
+
+
+ODD = 1.03
+"""Standard deviations this much above the largest possible are odd; less may be rounding."""
+
+
+def check_means(mean: NDArray[np.float64], scale: NDArray[np.float64] | None) -> list[str]:
+    """Remarks on means that are accepted but odd; both arrays are float64[7] in the contract's order.
+
+    Raises:
+        BadArtifact: a mean is outside the range that the contract accepts for its field.
+    """
+    remarks = []
+    for index, (name, value) in enumerate(zip(FEATURES, mean.tolist(), strict=True)):
+        low, high = LIMITS[name]
+        if not low <= value <= high:
+            raise BadArtifact(
+                f"{name}'s mean is {value:.4g}, outside of the {low:g} to {high:g} that the service "
+                f"accepts: {_cause(name, value)}"
+            )
+        # No values from low to high have a larger standard deviation (Bhatia and Davis 2000).
+        largest = np.sqrt((value - low) * (high - value))
+        if scale is not None and scale[index] > ODD * largest:
+            remarks.append(
+                f"{name}: a standard deviation of {scale[index]:.4g} needs values outside of the {low:g} to "
+                f"{high:g} that the service accepts; was it trained on errors, or in another unit?"
+            )
+    return remarks
+
+
+def _cause(name: str, value: float) -> str:
+    low, high = LIMITS[name]
+    for unit, factor, shift in CONVERSIONS.get(UNITS[name], ()):
+        if low <= value * factor + shift <= high:
+            wanted = "a fraction" if UNITS[name] == "1" else UNITS[name]
+            return f"is it {unit}? Train on {wanted}"
+    return f"are the columns in another order than {', '.join(FEATURES)}?"

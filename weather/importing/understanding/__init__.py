@@ -1,0 +1,1 @@
+"""What a graph takes, which class is rain, which output is the probability, who scales."""

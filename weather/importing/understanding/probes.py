@@ -1,0 +1,113 @@
+"""Rows on which a graph is understood and checked: observations as they come, and the contract's edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+
+from weather.contract.manifest import Manifest
+from weather.contract.variables import BINARY, FEATURES
+from weather.importing.reading import typical
+from weather.importing.reading.scaler import Scaler
+from weather.importing.reading.typical import LIMIT
+
+UNIFORM = 512
+GRIDDED = 512
+THRESHOLDS = 64
+"""Rows of each kind; the last a field."""
+
+
+def typical_scaler() -> Scaler:
+    """Where nothing is known of the training data."""
+    return Scaler(typical.MEAN, typical.SCALE)
+
+
+def observations(scaler: Scaler, rows: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """float64[rows, 7] like the training data: each field by its mean and standard deviation, rounded to
+    a hundredth of that or so, as instruments do, so that values repeat and lie on trees' thresholds.
+    """
+    mean, scale = scaler.data
+    values = rng.normal(mean, scale, size=(rows, len(FEATURES)))
+    decimals = (2 - np.floor(np.log10(scale))).astype(int)  # the scale is bounded, see scaler.py
+    for index, name in enumerate(FEATURES):
+        if name in BINARY:
+            values[:, index] = rng.random(rows) < mean[index]
+        else:
+            values[:, index] = values[:, index].round(decimals[index] - rng.integers(0, 2))
+    return values.clip(*LIMIT.T)
+
+
+def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto) -> NDArray[np.float64]:
+    """float64[n, 7]: rows of the self-check, in the contract's order and units.
+
+    From the training range (the manifest's, else the mean +- 4 standard deviations): uniform
+    ones and ones as instruments give them; rows on the thresholds of the graph's trees; the means; the
+    edges and corners of the contract; rows without each value that may be missing.
+    """
+    rng = np.random.default_rng(7)
+    mean, scale = scaler.data
+    low, high = mean - 4 * scale, mean + 4 * scale
+    for feature in manifest.features if manifest else ():
+        index = FEATURES.index(feature.name)
+        low[index], high[index] = feature.minimum, feature.maximum
+    low, high = np.clip(low, *LIMIT.T), np.clip(high, *LIMIT.T)
+    inside = rng.uniform(low, high, size=(UNIFORM, len(FEATURES)))
+    for index, name in enumerate(FEATURES):
+        if name in BINARY:
+            inside[:, index] = inside[:, index].round()
+    middle = mean.clip(*LIMIT.T)
+    edges = np.repeat(middle[None], 2 * len(FEATURES), axis=0)
+    edges[np.arange(len(edges)), np.arange(len(edges)) // 2] = LIMIT.ravel()
+    gridded = observations(scaler, GRIDDED, rng).clip(low, high)
+    incomplete = []
+    for name in manifest.optional if manifest else ():
+        without = inside.copy()
+        without[:, FEATURES.index(name)] = np.nan
+        incomplete.append(without)
+    return np.concatenate(
+        [inside, gridded, *_on_thresholds(model, scaler, rng), middle[None], edges, LIMIT.T, *incomplete]
+    )
+
+
+def _on_thresholds(
+    model: onnx.ModelProto, scaler: Scaler, rng: np.random.Generator
+) -> Iterator[NDArray[np.float64]]:
+    """Observations with one field at a threshold of one of the graph's trees, be it of scaled or of raw
+    rows.
+    """
+    for index, column in enumerate(scaler.order):
+        field = FEATURES.index(column)
+        per_tree = [values[at == index] for at, values in _thresholds(model)]
+        thresholds = np.unique(np.concatenate([*per_tree, np.empty(0)]))
+        low, high = LIMIT[field]
+        for values in (thresholds * scaler.scale[field] + scaler.mean[field], thresholds):
+            values = values[(values >= low) & (values <= high)]
+            if len(values):
+                rows = observations(scaler, THRESHOLDS, rng)
+                rows[:, field] = rng.choice(values, THRESHOLDS)
+                yield rows
+
+
+def _thresholds(model: onnx.ModelProto) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Feature and threshold of each node of the graph's trees."""
+    for node in model.graph.node:
+        named = {attribute.name: attribute for attribute in node.attribute}
+        values = next(
+            (named[n] for n in ("nodes_values", "nodes_values_as_tensor", "nodes_splits") if n in named), None
+        )
+        if values is not None and "nodes_featureids" in named:
+            at = np.array(named["nodes_featureids"].ints)
+            thresholds = np.asarray(_numbers(values), np.float64)
+            modes = named["nodes_modes"].strings if "nodes_modes" in named else ()
+            branches = np.array([mode != b"LEAF" for mode in modes] or [True] * len(at))
+            if at.shape == thresholds.shape == branches.shape:
+                yield at[branches], thresholds[branches]
+
+
+def _numbers(attribute: onnx.AttributeProto) -> object:
+    value = helper.get_attribute_value(attribute)
+    return onnx.numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value

@@ -1,0 +1,181 @@
+"""Whether a graph scales its input itself, told by what it does with raw and with scaled rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from weather.contract.variables import FEATURES
+from weather.importing.reading.hints import Takes
+from weather.importing.reading.scaler import Scaler
+from weather.importing.understanding.original import Arrays, Original, columns_of
+from weather.importing.understanding.probes import observations
+from weather.importing.understanding.roles import Roles, is_probability
+
+BOTH: tuple[tuple[Takes, Takes], ...] = (("raw", "scaled"), ("scaled", "raw"))
+
+ROWS = 512
+
+ALIVE = 0.004
+"""A field counts in the answers if another value of it changes the probability by this on average."""
+
+DEAD = 0.05
+"""... and does not if it changes it by less than this part of what it changes the other way."""
+
+
+MANY = 3
+"""Times as many fields must be dead the other way, if some are this way."""
+
+SURE = 3
+"""Fields that must count in scaled rows alone, where the graph holds the scaler's constants."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the graph takes, None if that can't be told, and the reason in words; not ``sure`` where it
+    makes no difference.
+    """
+
+    takes: Takes | None
+    reason: str
+    sure: bool = True
+
+
+def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[str, ...]) -> Verdict:
+    """Show the graph the same observations raw and scaled.
+
+    Where it expects the other kind, fields fall dead: 1,016 mbar is far above every threshold of trees
+    that saw -3 ... 3, and a sigmoid of a weight times 1,016 is 0 or 1 whatever else there is.
+    """
+    rng = np.random.default_rng(3)
+    places = [FEATURES.index(name) for name in order]
+    rows = observations(scaler, ROWS, rng)
+    changed = [_with(rows, observations(scaler, ROWS, rng), field) for field in range(len(FEATURES))]
+    kinds: dict[Takes, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+        "raw": lambda x: x[:, places],
+        "scaled": lambda x: scaler.transform(x)[:, places],
+    }
+    plain: dict[Takes, Arrays] = {kind: original.run(prepare(rows)) for kind, prepare in kinds.items()}
+    measures = {kind: _Measures.by(roles, plain, kind) for kind in kinds}
+    answers = {kind: measures[kind].of(plain[kind]) for kind in kinds}
+    effect = {kind: np.empty((len(FEATURES), len(answers[kind]))) for kind in kinds}
+    for kind, prepare in kinds.items():
+        for field in range(len(FEATURES)):
+            varied = measures[kind].of(original.run(prepare(changed[field])))
+            effect[kind][field] = np.abs(varied - answers[kind]).mean(axis=1)
+    constants = holds_constants(original.model, scaler)
+    if _same(plain, roles):
+        reason = "raw and scaled rows get the same answers"
+        return Verdict("raw" if constants else "scaled", reason, sure=False)
+    for raw, scaled in zip(effect["raw"].T, effect["scaled"].T, strict=True):
+        verdict = _by_effect({"raw": raw, "scaled": scaled}, constants)
+        if verdict is not None:
+            return verdict
+    if constants:
+        return Verdict("raw", "it has the scaler's means and scales among its constants")
+    return Verdict(None, "raw and scaled rows get different answers, and neither are like a wrong one's")
+
+
+def _by_effect(effect: Mapping[Takes, NDArray[np.float64]], constants: bool) -> Verdict | None:
+    """The verdict by the effects float64[7] that the fields have on one measure; None without a clear one."""
+    dead = {kind: _dead(effect[kind], effect[other]) for kind, other in BOTH}
+    for kind, other in BOTH:
+        if dead[other] and len(dead[other]) >= MANY * len(dead[kind]):
+            if constants and kind == "scaled" and len(dead[other]) < SURE:
+                return None
+            fields = (
+                "no field has an effect"
+                if len(dead[other]) == len(FEATURES)
+                else (f"{', '.join(dead[other])} {'has' if len(dead[other]) == 1 else 'have'} no effect")
+            )
+            return Verdict(kind, f"in {other} rows {fields}")
+    return None
+
+
+def _dead(effect: NDArray[np.float64], other: NDArray[np.float64]) -> list[str]:
+    """Fields without ``effect`` that have one among the other rows."""
+    return [FEATURES[field] for field in np.flatnonzero((other > ALIVE) & (effect < DEAD * other))]
+
+
+@dataclass(frozen=True)
+class _Measures:
+    """What answers are compared by, each within 0 ... 1, the more telling first: the probability or, of a
+    score that is none, its rank among ``scores``, which rows of one kind gave; whether the label is
+    ``label``, one of the two.
+    """
+
+    roles: Roles
+    label: object
+    scores: NDArray[np.float64] | None
+
+    @staticmethod
+    def by(roles: Roles, plain: Mapping[Takes, Arrays], kind: Takes) -> _Measures:
+        """Those for rows of a kind; ``plain`` are the answers to rows of either kind."""
+        label = None if roles.label is None else plain["raw"][roles.label].reshape(-1)[0]
+        if not roles.score or any(is_probability(columns_of(roles.score, a)) for a in plain.values()):
+            return _Measures(roles, label, None)
+        return _Measures(roles, label, np.sort(_scores(roles, plain[kind])))
+
+    def of(self, arrays: Arrays) -> NDArray[np.float64]:
+        """float64[k, n] of the answers to n rows."""
+        measures = []
+        if self.scores is not None:
+            measures.append(np.searchsorted(self.scores, _scores(self.roles, arrays)) / len(self.scores))
+        elif self.roles.score:
+            measures.append(_scores(self.roles, arrays).clip(0, 1))
+        if self.roles.label is not None:
+            measures.append(arrays[self.roles.label].reshape(-1) == self.label)
+        return np.array(measures, np.float64)
+
+
+def _same(plain: Mapping[Takes, Arrays], roles: Roles) -> bool:
+    """Whether rows of both kinds get the same answers."""
+    if roles.label is not None and (plain["raw"][roles.label] != plain["scaled"][roles.label]).any():
+        return False
+    if not roles.score:
+        return True
+    return bool((np.abs(_scores(roles, plain["raw"]) - _scores(roles, plain["scaled"])) <= 1e-6).all())
+
+
+def _scores(roles: Roles, arrays: Arrays) -> NDArray[np.float64]:
+    """float64[n]: the probability of the second class, or a score that grows with it."""
+    columns = np.nan_to_num(columns_of(roles.score, arrays), posinf=1e9, neginf=-1e9)
+    if columns.shape[1] == 1 or is_probability(columns):
+        return np.asarray(columns[:, -1])
+    return np.asarray(columns[:, 1] - columns[:, 0])
+
+
+def _with(rows: NDArray[np.float64], other: NDArray[np.float64], field: int) -> NDArray[np.float64]:
+    changed = rows.copy()
+    changed[:, field] = other[:, field]
+    return changed
+
+
+def holds_constants(model: onnx.ModelProto, scaler: Scaler) -> bool:
+    """Whether the scaler's means and its scales, or their inverses, stand among the graph's constants."""
+    names = [name for name in FEATURES if abs(scaler.mean[FEATURES.index(name)]) > 1e-6]
+    means = {np.float32(scaler.mean[FEATURES.index(name)]) for name in names}
+    scales = {np.float32(scaler.scale[FEATURES.index(name)]) for name in names}
+    inverses = {np.float32(1 / scaler.scale[FEATURES.index(name)]) for name in names}
+    held = {np.float32(value) for vector in _vectors(model) for value in vector}
+    return len(means & held) >= len(means) - 1 > 0 and (
+        len(scales & held) >= len(scales) - 1 or len(inverses & held) >= len(inverses) - 1
+    )
+
+
+def _vectors(model: onnx.ModelProto) -> Iterator[NDArray[np.float64]]:
+    """Every short vector among the graph's constants and its nodes' attributes."""
+    for tensor in model.graph.initializer:
+        if np.prod(tensor.dims, dtype=float) <= len(FEATURES) and tensor.data_type in (1, 11):
+            yield numpy_helper.to_array(tensor).ravel()
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t") and np.prod(attribute.t.dims, dtype=float) <= len(FEATURES):
+                yield np.asarray(numpy_helper.to_array(attribute.t), np.float64).ravel()
+            elif node.op_type == "Scaler" and attribute.floats:
+                yield np.array(attribute.floats)

@@ -1,0 +1,102 @@
+"""The columns of a CSV body that come back beside the forecasts, as ``score --keep`` has it for files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any, Literal
+from urllib.parse import parse_qs
+
+from weather.contract.faults import Fault
+from weather.contract.optional import NONE
+from weather.contract.variables import ANSWER, FEATURES, MAX_ROWS
+from weather.http.limits import KEEP, MAX_FAULTS
+from weather.http.problems import bad_request
+from weather.serving.bulk_csv import decoded, header_faults
+from weather.serving.bulk_csv_lines import NOT_A_TABLE, is_row, wrong_length
+from weather.serving.bulk_rows import check_count, serve_others
+
+Keep = Literal["all", "none"]
+
+ROWS = 200
+"""Rows split before other requests get their turn, about half a millisecond."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """CSV text to put before the forecasts: of the header, and of each row."""
+
+    header: bytes
+    rows: list[bytes]
+
+
+def keep_of(query: bytes) -> Keep | None:
+    """The query parameter ``keep``; None if there is none.
+
+    Raises:
+        Problem: 400, it is neither ``all`` nor ``none``.
+    """
+    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("keep", [])
+    match values:
+        case []:
+            return None
+        case ["all" | "none" as keep]:
+            return keep
+    message = f"the query parameter keep must be {' or '.join(KEEP)}, once"
+    raise bad_request([Fault([], message, "enum")])
+
+
+async def separate(body: bytes, keep: Keep, optional: frozenset[str] = NONE) -> tuple[bytes, Columns | None]:
+    """The body with its fields alone, and the columns to put before the forecasts: all, or none.
+
+    Raises:
+        Problem: 400, the body is not CSV, or has a column that the forecasts would be taken for.
+    """
+    reader = csv.reader(io.StringIO(decoded(body), newline=""), strict=True)
+    try:
+        return await _separate(reader, keep, optional)
+    except csv.Error:
+        raise bad_request([NOT_A_TABLE]) from None
+
+
+async def _separate(reader: Any, keep: Keep, optional: frozenset[str]) -> tuple[bytes, Columns | None]:
+    names = [name.strip() for name in next(reader)]
+    faults = header_faults(",".join(names), names, optional, others=True)
+    if keep == "all":
+        faults += [
+            Fault([], f"the column {name} would be taken for the forecast's: rename it", "csv_header")
+            for name in ANSWER
+            if name in names
+        ]
+    if faults:
+        raise bad_request(faults)
+    places = [place for place, name in enumerate(names) if name in FEATURES]
+    fields = io.StringIO()
+    write_fields = csv.writer(fields, lineterminator="\n").writerow
+    write_fields([names[place] for place in places])
+    kept: list[str] = []
+    # Each row is written with one call, and ends with the comma before its forecast.
+    write_kept = csv.writer(SimpleNamespace(write=kept.append), lineterminator=",").writerow
+    write_kept(names)
+    count = 0
+    while chunk := list(islice(reader, ROWS)):
+        for cells in filter(is_row, chunk):
+            if len(cells) != len(names):
+                faults.append(wrong_length(count, cells, names))
+            else:
+                write_fields([cells[place] for place in places])
+                write_kept(cells)
+            count += 1
+        if count > MAX_ROWS:
+            check_count(count + sum(map(is_row, reader)))
+        if len(faults) >= MAX_FAULTS:
+            break
+        await serve_others()
+    if faults:
+        raise bad_request(faults[:MAX_FAULTS])
+    header, *rows = kept
+    columns = Columns(header.encode(), [row.encode() for row in rows]) if keep == "all" else None
+    return fields.getvalue().encode(), columns
