@@ -98,6 +98,7 @@ GENERATED = (
     "weather/contract/fields.py",
     "weather/contract/version.py",
     "weather/importing/reading/vocabulary.py",
+    "weather/pages/static/icon.svg",
 )
 """Of the copied folders: what a fork has from its overlay."""
 
