@@ -37,6 +37,21 @@ HEADER = (
     "ready after (s)",
 )
 
+SHORT_ROWS = (
+    "bare uvicorn, constant answer",
+    f"**{OURS}**",
+    TUNED,
+    "BentoML as a beginner writes it",
+    "LitServe, batching",
+    "MLServer (V2 protocol)",
+)
+"""The servers in README.md's table, if they were measured."""
+
+
+def short_header() -> list[str]:
+    """The columns of README.md's table."""
+    return [title.format(base=TUNED) for title in HEADER[:4]] + ["MB"]
+
 
 def conditions(rounds: int, seconds: int) -> str:
     """A sentence about the machine and the measurement."""

@@ -1,9 +1,4 @@
-"""``make bench``: this service beside its peers, in parts that can be measured one by one.
-
-Each server runs on one core, loaded from another. Read the ratios: each figure is the median of its
-rounds, on one machine, in one run. In brackets is the interval in which the median of the ratio lies with
-a confidence of 95 %.
-"""
+"""``make bench``: this service beside its peers; ``options.DESCRIPTION`` says how to read the figures."""
 
 from __future__ import annotations
 
@@ -18,12 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import bulk, growth, instructions, kernels, report
+from benchmarks import bulk, growth, instructions, kernels, options, report
 from benchmarks.comparison import measure_all, medians_of
 from benchmarks.load import prepare
 from benchmarks.running import check_out, in_history
 from benchmarks.servers import ABLATIONS, MLSERVER, OURS, PEERS, PREVIOUS, PROJECT, Server, bento
-from loadtest.tables import publish
+from loadtest.tables import excerpt, publish
 
 RESULTS = PROJECT / "benchmarks" / "results"
 DOCUMENT = PROJECT / "docs" / "performance.md"
@@ -33,18 +28,7 @@ GROWTH_ROUNDS = 3
 
 def main() -> int:
     """Print and write the tables and the picture."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
-    parser.add_argument("--rounds", type=int, default=7, help="at least 6 for confidence intervals")
-    parser.add_argument("--seconds", type=int, default=2, help="of load at a time")
-    parser.add_argument(
-        "--only", default="", help="of the peers and ablations those whose name contains this"
-    )
-    parser.add_argument(
-        "--python", action="append", default=[], help="a peer more: this service by another Python"
-    )
-    parser.add_argument("--publish", action="store_true", help="write the tables to README.md and docs/")
-    arguments = parser.parse_args()
+    arguments = options.bench().parse_args()
     if not shutil.which("wrk") or not shutil.which("taskset"):
         print("make bench needs wrk and taskset: install the system's packages wrk and util-linux")
         return 1
@@ -76,7 +60,7 @@ def peers(home: Path, arguments: argparse.Namespace) -> str:
     table = compared("peers", servers, home, arguments)
     if arguments.publish:
         shutil.copy(RESULTS / "peers.svg", PROJECT / "docs" / "bench.svg")
-        publish(PROJECT / "README.md", "make bench", table)
+        publish(PROJECT / "README.md", "make bench", excerpt(table, report.SHORT_ROWS, report.short_header()))
     return table
 
 

@@ -70,7 +70,7 @@ def write_files(folder: Path, names: Names, declaration: Declaration, data: Path
         keep_trailing_newline=True,
     )
     environment.filters["py"] = python_literal
-    environment.globals["live"] = passage
+    environment.globals["live"] = lambda *passage_of: renamed(passage(*passage_of), names)
     context = {"names": names, "declared": declaration, "data": data is not None}
     for name in overlaid():
         target = folder / renamed(str(name).removesuffix(TEMPLATE), names)

@@ -13,9 +13,6 @@ EDITS: dict[str, list[tuple[str, str]]] = {
     "deploy/image/Dockerfile.j2": [
         ("Will it rain within the next hours? A prediction service", "A prediction service")
     ],
-    "deploy/image/build.py": [
-        ("holds {bento.tag}; docs/deployment.md says how to run it", "holds {bento.tag}")
-    ],
     "loadtest/locustfile.py": [
         (",  # humidity as a percentage, for instance", ","),
         (",  # a failed sensor's 0 mbar, for instance", ","),

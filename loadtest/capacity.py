@@ -1,12 +1,10 @@
 """``make capacity``: which load one replica takes at which latency, and what a second worker adds.
 
-Open-loop load of single forecasts. One replica has the first core, this process the others. In the
-run with several workers both share all cores, so its figures include the cost of the load itself.
+``options.CAPACITY`` says how.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 import time
@@ -17,7 +15,8 @@ from pathlib import Path
 import matplotlib as mpl
 import uvloop
 
-from loadtest.harness import on_first_core
+from loadtest import options
+from loadtest.harness import exit_code, on_first_core, progress, write_report
 from loadtest.openloop import Load, Outcome
 from loadtest.requests import Request, committed_requests
 from loadtest.serving import PROJECT, Service, family_of, running, store
@@ -63,12 +62,14 @@ def one_replica(home: Path, requests: list[Request], seconds: float) -> tuple[st
     rows: list[list[str]] = []
     max_rates: dict[int, int] = {}
     steps: dict[int, Outcome] = {}
+    progress(f"one replica, {len(RATES)} rates of {seconds:g} s")
     with on_first_core(replica(home, 1)) as (service, ready_seconds):
         offer(service, requests, 500, 3)
         for rate in RATES:
             step, cpu = offer(service, requests, rate, seconds)
             steps[rate] = step
             p50, p99, rejected = step.percentile(50), step.percentile(99), step.count(429) / step.offered
+            progress(f"  {rate:,} requests/s: p99 {p99:.1f} ms, rejected {rejected:.1%}")
             rows.append([f"{rate:,}", f"{p50:.1f}", f"{p99:.1f}", f"{rejected:.1%}", f"{cpu:.2f}"])
             if rejected > 0.05:
                 break
@@ -112,6 +113,7 @@ def several_workers(home: Path, requests: list[Request], seconds: float) -> str:
     """A table of the goodput beyond saturation with one and two workers on all cores."""
     rows = []
     for workers in (1, 2):
+        progress(f"{workers} worker{'s' * (workers > 1)} on all cores, {2 * seconds:g} s")
         with replica(home, workers) as (service, _):
             time.sleep(3)  # the first worker may answer /readyz before the second was counted
             offer(service, requests, 500, 3)
@@ -124,17 +126,13 @@ def several_workers(home: Path, requests: list[Request], seconds: float) -> str:
 
 def main() -> int:
     """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.capacity", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5, help="duration of each step")
-    parser.add_argument(
-        "--publish", action="store_true", help="update docs/deployment.md and docs/capacity.svg"
-    )
-    arguments = parser.parse_args()
+    arguments = options.capacity().parse_args()
     with store() as home:
         requests = committed_requests()
         tables, steps = one_replica(home, requests, arguments.seconds)
         tables += "\n\n" + several_workers(home, requests, arguments.seconds)
     print(tables)
+    write_report("capacity", tables)
     if arguments.publish:
         draw(steps, PROJECT / "docs" / "capacity.svg")
         publish(PROJECT / "docs" / "deployment.md", "make capacity", tables)
@@ -142,4 +140,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -3,18 +3,61 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import psutil
 
-from loadtest.serving import Service
+from loadtest.serving import PROJECT, NotStarted, Service
 from weather.serving.workers import is_running_worker
 
 T = TypeVar("T")
+
+CONNECT_SECONDS = 5
+
+
+def exit_code(command: Callable[[], int]) -> int:
+    """Run a command; a service that did not start, and Ctrl-C, are a sentence and no traceback."""
+    try:
+        return command()
+    except NotStarted as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def progress(message: str) -> None:
+    """Say what happens now; the result alone goes to stdout."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def write_report(name: str, text: str) -> None:
+    """Keep a result in reports/, and say where."""
+    file = PROJECT / "reports" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.md"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"{text}\n")
+    progress(f"report: {file.relative_to(PROJECT)}")
+
+
+def unreachable(url: str) -> str:
+    """Why nothing can be connected to at the address of a service; empty if something can."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    try:
+        socket.create_connection((str(parts.hostname), port), CONNECT_SECONDS).close()
+    except OSError as error:
+        reason = str(error.strerror or error).lower()
+        return f"nothing can be loaded at {url}: {reason}"
+    return ""
 
 
 @contextmanager

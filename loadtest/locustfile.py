@@ -19,6 +19,7 @@ from locust import FastHttpUser, between, events, task
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from loadtest.progress import report_progress
 from loadtest.requests import committed_classifier
 from loadtest.stations import BURSTS, OBSERVATIONS, observation
 from loadtest.verdict import REJECTED, THRESHOLDS, read_thresholds, verdict
@@ -70,6 +71,9 @@ def prepare(environment: Environment, **_: Any) -> None:
     named = environment.parsed_options.user_classes or environment.parsed_options.class_picker
     if not named and not isinstance(environment.runner, WorkerRunner):
         environment.user_classes = [Station]
+
+
+events.test_start.add_listener(report_progress)  # type: ignore[no-untyped-call]
 
 
 @events.quitting.add_listener  # type: ignore[untyped-decorator]
@@ -191,6 +195,8 @@ class Client(FastHttpUser):
             if response.status_code == 429 and not error_fault(text, ""):
                 response.request_meta["name"] = name + REJECTED
                 response.success()
+            elif response.status_code == 0:
+                response.failure(f"no response from {self.host}: {response.error}")
             elif response.status_code != status:
                 response.failure(f"status {response.status_code} instead of {status}: {text[:200]}")
             elif reason := fault(text):

@@ -1,13 +1,7 @@
-"""``make test-replicas``: three replicas behind HAProxy with the configuration in deploy/compose.
-
-Under Locust's load one replica is killed and started again. Then all three are replaced by replicas
-of a second model, under an open-loop load whose responses are compared with both models. The result
-is one table; ``--publish`` writes it to docs/deployment.md.
-"""
+"""``make test-replicas``: three replicas behind HAProxy; ``options.REPLICAS`` says what becomes of them."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -24,7 +18,8 @@ from pathlib import Path
 
 import uvloop
 
-from loadtest.harness import status_of
+from loadtest import options
+from loadtest.harness import exit_code, progress, status_of, write_report
 from loadtest.openloop import Load, Outcome
 from loadtest.requests import Request, committed_classifier, predict_request
 from loadtest.serving import PROJECT, Service, family_of, free_port, kill, running, stop, store
@@ -174,9 +169,7 @@ def failures(outcome: Outcome) -> int:
 
 def main() -> int:
     """1 when a request failed or a response was of neither model."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.replicas", description=__doc__)
-    parser.add_argument("--publish", action="store_true", help="write the table to docs/deployment.md")
-    arguments = parser.parse_args()
+    arguments = options.replicas().parse_args()
     if shutil.which("haproxy") is None:
         print("haproxy is not installed (Debian: apt-get install haproxy)", file=sys.stderr)
         return 2
@@ -189,11 +182,14 @@ def main() -> int:
         second_home = stack.enter_context(store("--scaler", str(scaler), "--model", str(model)))
         records = [observation() for _ in range(300)]
         replicas = [Replica(free_port(), stack) for _ in range(4)]
-        for replica in replicas[:3]:
+        for number, replica in enumerate(replicas[:3], 1):
+            progress(f"starting replica {number} of 3")
             replica.start(first_home)
         url = stack.enter_context(balancer(replicas, folder))
+        progress(f"SIGKILL to one of three, under {LOCUST_SECONDS} s of load")
         row, failed = kill_one(url, replicas[1], first_home, folder)
         either = [predict_request(record, first, second) for record in records]
+        progress("rolling update to a second model, under load; a minute or less")
         update, codes = uvloop.run(rolling_update(url, replicas, second_home, either))
         requests = [predict_request(record, second) for record in records]
         after = uvloop.run(Load(lambda: [url], requests, 100, 3, kept=10).run())
@@ -216,6 +212,7 @@ def main() -> int:
     ]
     table = markdown_table(HEADER, rows)
     print(table)
+    write_report("replicas", table)
     if arguments.publish:
         publish(PROJECT / "docs" / "deployment.md", "make test-replicas", table)
     failed += failures(update) + update.wrong + failures(after) + after.wrong
@@ -223,4 +220,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -1,65 +1,43 @@
-"""Load a service with Locust: one that this command starts, or the one at --url.
-
-Arguments that are not listed below are passed to Locust: class names (Station Front Bulk BadClient),
-``--model other``, ``--api-key KEY``, ``--thresholds FILE``, and Locust's own options.
-"""
+"""``make loadtest``: load a service with Locust, one that this command starts or the one at --url."""
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from loadtest import options
+from loadtest.harness import exit_code, progress, unreachable
 from loadtest.serving import PROJECT, free_port, served, store
 
 FOLDER = PROJECT / "loadtest"
 
 
 def main() -> int:
-    """Locust's exit code: 0 when all thresholds were met."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.run", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--url", type=service_url, help="load this service (default: start one)")
-    parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--users", type=int, default=50, help="with --shape: the peak")
-    parser.add_argument("--shape", choices=("steps", "spike", "soak"), help="default: all users at once")
-    parser.add_argument("--workers", type=int, default=0, help="Locust worker processes besides the master")
-    parser.add_argument(
-        "--ui", action="store_true", help="Locust's page on http://127.0.0.1:8089, until Ctrl-C"
-    )
-    parser.add_argument(
-        "--forecast-log",
-        type=Path,
-        metavar="FOLDER",
-        help="log all forecasts of the service that is started to this folder",
-    )
+    """Locust's exit code, 0 when all thresholds were met; 2 when there is nothing to load."""
+    parser = options.run()
     arguments, locust_arguments = parser.parse_known_args()
     if arguments.url and arguments.forecast_log:
         parser.error("--forecast-log can't be used with --url: it configures the service that is started")
 
     def run(url: str) -> int:
         reports = PROJECT / "reports" / time.strftime("loadtest-%Y%m%d-%H%M%S")
-        return load(url, arguments.seconds, arguments.users, *locust_arguments, reports=reports, **options)
+        try:
+            return load(url, arguments.seconds, arguments.users, *locust_arguments, reports=reports, **how)
+        finally:
+            if (reports / "report.html").exists():
+                progress(f"report: {reports.relative_to(PROJECT)}/report.html")
 
-    options = {"shape": arguments.shape, "workers": arguments.workers, "ui": arguments.ui}
+    how = {"shape": arguments.shape, "workers": arguments.workers, "ui": arguments.ui}
     if arguments.url:
+        if reason := unreachable(arguments.url):
+            progress(reason)
+            return 2
         return run(arguments.url)
+    progress("starting a service of this command's own …")
     with store() as home, served(home, env=logging_to(arguments.forecast_log)) as url:
         return run(url)
-
-
-def service_url(text: str) -> str:
-    """The address of a service, without a slash at its end.
-
-    Raises:
-        ArgumentTypeError: it is not one; Locust would fail on each request, and report success.
-    """
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise argparse.ArgumentTypeError(f"{text!r} is not the address of a service: http://127.0.0.1:3000")
-    return text.rstrip("/")
 
 
 def logging_to(folder: Path | None) -> dict[str, str]:
@@ -114,4 +92,4 @@ def load(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

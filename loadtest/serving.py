@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -36,6 +36,10 @@ def free_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+class NotStarted(RuntimeError):
+    """A service that was started did not come up; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -92,15 +96,17 @@ def running(
     to the command line; ``trust`` is wanted when they are for TLS. ``port`` is a free one by default.
 
     Raises:
-        RuntimeError: the service did not come up in START_SECONDS.
+        NotStarted: the service did not come up in START_SECONDS.
     """
     port = port or free_port()
     url = f"{'https' if trust else 'http'}://127.0.0.1:{port}"
     address = ("--host", "127.0.0.1", "--port", str(port))
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, ExitStack() as files:
         # What a service writes goes to a home of its own; the store's folders are linked into it.
         for folder in ("models", "bentos"):
             (Path(home) / folder).symlink_to(bentoml_home.resolve() / folder)
+        output = Path(home) / "output"
+        log = log or files.enter_context(output.open("wb"))
         process = subprocess.Popen(
             [sys.executable, "-m", "bentoml", "serve", what, *address, *flags],
             cwd=cwd,
@@ -112,12 +118,12 @@ def running(
                 "BENTOML_DO_NOT_TRACK": "True",
                 **(env or {}),
             },
-            stdout=log or subprocess.DEVNULL,
-            stderr=subprocess.STDOUT if log else subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
-            _await(f"{url}/{'readyz' if ready else 'livez'}", process, trust)
+            _await(f"{url}/{'readyz' if ready else 'livez'}", process, trust, output)
             yield Service(url, process)
         finally:
             stop(process)
@@ -152,14 +158,21 @@ def kill(family: Sequence[psutil.Process]) -> None:
             member.kill()
 
 
-def _await(url: str, process: subprocess.Popen[bytes], trust: ssl.SSLContext | None) -> None:
+def last_line(file: Path) -> str:
+    """The last line of what a process wrote; empty if there is none."""
+    lines = file.read_text(errors="replace").split("\n") if file.exists() else []
+    return next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")
+
+
+def _await(url: str, process: subprocess.Popen[bytes], trust: ssl.SSLContext | None, output: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"bentoml serve ended with exit code {process.returncode}")
+            ended = f"bentoml serve ended with exit code {process.returncode}"
+            raise NotStarted(ended + last_line(output))
         try:
             with urlopen(url, timeout=START_SECONDS, context=trust):
                 return
         except (URLError, OSError):
             time.sleep(0.1)
-    raise RuntimeError(f"{url} did not answer within {START_SECONDS} s")
+    raise NotStarted(f"{url} did not answer within {START_SECONDS} s")

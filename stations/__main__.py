@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import sys
 from types import FrameType
 
@@ -22,13 +24,21 @@ MAX_HEAD_BYTES = 32 * 1024
 
 
 def main() -> int:
-    """Serve until a signal; 0, or 2 when a setting is wrong."""
+    """Serve until a signal; 0, 1 when the port can't be listened on, or 2 when a setting is wrong."""
     try:
         settings = Settings()
     except ValidationError as error:
         for fault in error.errors():
             print(f"STATIONS_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}", file=sys.stderr)
         return 2
+    try:  # uvicorn would say so in the middle of its own start and end
+        socket.create_server(
+            (settings.host, settings.port), family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        ).close()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        print(f"can't listen on {settings.host} port {settings.port}: {reason}", file=sys.stderr)
+        return 1
     configure(settings.log_format)
     config = uvicorn.Config(
         create(settings),

@@ -15,18 +15,9 @@ from pathlib import Path
 
 import bentoml
 
+from deploy.image.engines import PROJECT, NoEngine, usable_engine
+from loadtest.tables import publish
 from weather.contract.version import VERSION
-
-PROJECT = Path(__file__).resolve().parents[2]
-ENGINES = ("docker", "podman", "buildah")
-
-
-def find_engine() -> str | None:
-    """ENGINE if it is set, else the first engine that works; docker is often there without its daemon."""
-    for engine in [os.environ["ENGINE"]] if os.environ.get("ENGINE") else ENGINES:
-        if shutil.which(engine) and not subprocess.run([engine, "info"], capture_output=True).returncode:
-            return engine
-    return None
 
 
 def build(engine: str, image: str, grpc: bool = False) -> bentoml.Bento:
@@ -115,34 +106,36 @@ def pip_settings() -> dict[str, str]:
     return settings
 
 
-def print_sizes(engine: str, image: str) -> None:
+def sizes(engine: str, image: str) -> str:
     """What the image's size consists of, as a table; measured inside the image by sizes.py."""
-    if engine == "buildah":
-        print("buildah can't run containers; podman shows what the size consists of")
-        return
     with (Path(__file__).parent / "sizes.py").open() as script:
         command = [engine, "run", "--rm", "--interactive", "--network=none", "--no-healthcheck"]
-        subprocess.run([*command, "--entrypoint=python", image, "-"], stdin=script, check=True)
+        return subprocess.check_output([*command, "--entrypoint=python", image, "-"], stdin=script, text=True)
 
 
 def main() -> int:
-    """Build, print the sizes; EX_UNAVAILABLE when there is no engine."""
+    """Build, print the sizes; EX_UNAVAILABLE when there is no engine, or no base image."""
     parser = argparse.ArgumentParser(prog="make image", description=__doc__)
     parser.add_argument("image", nargs="?", default=f"rain-forecast:{VERSION}", help="name:tag of the image")
     parser.add_argument("--grpc", action="store_true", help="with gRPC, 19 MB larger")
+    parser.add_argument("--publish", action="store_true", help="write the sizes to docs/deployment.md")
     arguments = parser.parse_args()
     image: str = arguments.image
-    engine = find_engine()
-    if engine is None:
-        tried = os.environ.get("ENGINE") or ", ".join(ENGINES)
-        print(f"No container engine works here (tried: {tried}).", file=sys.stderr)
-        print("Install podman, or docker and start its daemon, and try again.", file=sys.stderr)
-        return os.EX_UNAVAILABLE
     try:
+        engine = usable_engine()
         bento = build(engine, image, arguments.grpc)
+    except NoEngine as reason:
+        print(reason, file=sys.stderr)
+        return os.EX_UNAVAILABLE
     except subprocess.CalledProcessError as error:
         return int(error.returncode)
-    print_sizes(engine, image)
+    if engine == "buildah":
+        print("buildah can't run containers; podman shows what the size consists of")
+    else:
+        table = sizes(engine, image)
+        print(table, end="")
+        if arguments.publish:
+            publish(PROJECT / "docs" / "deployment.md", "make image", table)
     print(f"{image} holds {bento.tag}; docs/deployment.md says how to run it")
     return 0
 

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.image.build import PROJECT, find_engine
 from deploy.image.container import Container, output, started
+from deploy.image.engines import PROJECT
 from loadtest.serving import served
 from loadtest.stations import observation
 from tests.fixtures import pair
@@ -38,14 +38,6 @@ TOOLS = ("gcc", "cc", "g++", "clang", "make", "ld", "cargo", "git", "curl", "wge
 PACKAGES = (
     "from importlib.metadata import distributions as d; print(*(p.name + '==' + p.version for p in d()))"
 )
-
-
-@pytest.fixture(scope="session")
-def engine() -> str:
-    found = find_engine()
-    if found not in ("docker", "podman"):
-        pytest.skip("neither docker nor podman works here; deploy/image/engine.sh may help")
-    return found
 
 
 @pytest.fixture(scope="session")

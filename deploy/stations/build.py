@@ -9,7 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploy.image.build import ENGINES, PROJECT, find_engine, pip_secrets, revision
+from deploy.image.build import pip_secrets, revision
+from deploy.image.engines import PROJECT, NoEngine, usable_engine
 from weather.contract.version import VERSION
 
 
@@ -43,17 +44,17 @@ def build(engine: str, image: str) -> None:
 
 
 def main() -> int:
-    """Build; EX_UNAVAILABLE when there is no engine."""
+    """Build; EX_UNAVAILABLE when there is no engine, or no base image."""
     parser = argparse.ArgumentParser(prog="make image-stations", description=__doc__)
-    parser.add_argument("image", nargs="?", default=f"rain-forecast-stations:{VERSION}", help="name:tag")
+    parser.add_argument(
+        "image", nargs="?", default=f"rain-forecast-stations:{VERSION}", help="name:tag of the image"
+    )
     image: str = parser.parse_args().image
-    engine = find_engine()
-    if engine is None:
-        tried = os.environ.get("ENGINE") or ", ".join(ENGINES)
-        print(f"No container engine works here (tried: {tried}).", file=sys.stderr)
-        return os.EX_UNAVAILABLE
     try:
-        build(engine, image)
+        build(usable_engine(), image)
+    except NoEngine as reason:
+        print(reason, file=sys.stderr)
+        return os.EX_UNAVAILABLE
     except subprocess.CalledProcessError as error:
         return int(error.returncode)
     return 0

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from deploy.image.build import PROJECT, find_engine
 from deploy.image.container import CONFINED, Container, output
+from deploy.image.engines import PROJECT, find_engine
 from loadtest.serving import free_port
 from weather.contract.version import VERSION
 

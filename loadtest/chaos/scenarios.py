@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from loadtest.bad_clients import bad_request
 from loadtest.chaos import swapping
 from loadtest.chaos.rows import Row, recovery, seconds
-from loadtest.harness import on_first_core, status_of, worker
+from loadtest.harness import on_first_core, progress, status_of, worker
 from loadtest.openloop import Load, Outcome
 from loadtest.requests import Request
 from loadtest.serving import Service, running, stop
@@ -56,6 +56,7 @@ class Chaos:
 
     async def load(self, urls: Sequence[str], rate: float, seconds: float) -> Outcome:
         """Offer a load; ``urls`` may change while it runs."""
+        progress(f"  {rate:,.0f} requests/s for {seconds:.0f} s")
         return await Load(lambda: urls, self.requests, rate, seconds).run()
 
     async def sustains(self, url: str, rate: float) -> bool:

@@ -1,12 +1,10 @@
 """``make loadtest-stations``: stations on the first core, forecast service and Locust on the others.
 
-Beside Locust's verdict it is checked that every report that was accepted is in the database, and that
-the queue of hours without a forecast is empty soon after the last report.
+``options.CONSOLES`` says what is checked.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -16,10 +14,12 @@ import httpx
 import psutil
 from sqlalchemy import func, select
 
+from loadtest import options
 from loadtest.consoles.locustfile import STATIONS_A_USER
-from loadtest.harness import on_first_core
+from loadtest.harness import exit_code, on_first_core, progress, write_report
 from loadtest.serving import PROJECT, free_port, store
 from loadtest.serving import running as forecast_service
+from loadtest.tables import publish
 from stations.demo.processes import Stations, running
 from stations.store.database import connect
 from stations.store.tables import reports
@@ -29,12 +29,9 @@ CATCH_UP_SECONDS = 60
 
 def main() -> int:
     """0 when every threshold was met."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.consoles", description=__doc__)
-    parser.add_argument("--stations", type=int, default=10_000)
-    parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--database", help="SQLAlchemy's URL (default: SQLite in a temporary folder)")
-    arguments = parser.parse_args()
+    arguments = options.consoles().parse_args()
     port = free_port()
+    progress("starting the stations and a forecast service …")
     with tempfile.TemporaryDirectory() as folder, store() as home:
         database: str = arguments.database or f"sqlite:///{folder}/stations.db"
         starting = running(database, f"http://127.0.0.1:{port}")
@@ -44,15 +41,20 @@ def main() -> int:
             code = load(service, arguments.stations // STATIONS_A_USER, arguments.seconds)
             after = process.cpu_times()
             cpu = after.user + after.system - before.user - before.system
+            progress("waiting until every hour has its forecast")
             lag = catch_up(service)
             accepted = counter(service, "stations_reports_total")
             kept = stored(database)
             megabytes = process.memory_info().rss / 1e6
-    print(
+    result = (
         f"{accepted:.0f} reports accepted, {kept} in the database; {1000 * cpu / max(accepted, 1):.2f} s of "
         f"CPU for 1,000 reports, {100 * cpu / arguments.seconds:.0f} % of a core; {megabytes:.0f} MB; "
         f"queue empty {lag:.1f} s after the end"
     )
+    print(result)
+    write_report("loadtest-stations", result)
+    if arguments.publish:
+        publish(PROJECT / "docs" / "stations.md", "make loadtest-stations", f"    {result}")
     if kept != accepted:
         print("MISSED reports in the database")
         return 1
@@ -98,4 +100,4 @@ def stored(database: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))

@@ -14,6 +14,7 @@ from typing import Any
 from locust import FastHttpUser, constant_pacing, events, task
 from locust.env import Environment
 
+from loadtest.progress import report_progress
 from loadtest.verdict import read_thresholds, verdict
 
 THRESHOLDS = Path(__file__).parent / "thresholds.toml"
@@ -70,8 +71,13 @@ class Console(FastHttpUser):
             )
             expected = "success"
         with request as response:
-            if response.status_code != 200 or not (response.text or "").startswith(expected):
+            if response.status_code == 0:
+                response.failure(f"no response from {self.host}: {response.error}")
+            elif response.status_code != 200 or not (response.text or "").startswith(expected):
                 response.failure(f"{response.status_code}: {(response.text or '')[:200]}")
+
+
+events.test_start.add_listener(report_progress)  # type: ignore[no-untyped-call]
 
 
 @events.quitting.add_listener  # type: ignore[untyped-decorator]

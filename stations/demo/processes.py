@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class NotStarted(RuntimeError):
+    """The service did not come up; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def running(
     """Start it, wait until it is ready, yield it, stop it.
 
     Raises:
-        RuntimeError: it did not come up in START_SECONDS.
+        NotStarted: it did not come up in START_SECONDS.
     """
     port = port or free_port()
     settings = {
@@ -60,31 +65,35 @@ def running(
         "STATIONS_DATABASE": database,
         "STATIONS_FORECAST_URL": forecast_url,
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stations"],
-        cwd=PROJECT,
-        env={**os.environ, **settings, **(env or {})},
-        stdout=log or subprocess.DEVNULL,
-        stderr=subprocess.STDOUT if log else subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        _await_ready(port, process)
-        yield Stations(f"http://127.0.0.1:{port}", process)
-    finally:
-        process.send_signal(signal.SIGTERM)
+    with tempfile.TemporaryFile() as own:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stations"],
+            cwd=PROJECT,
+            env={**os.environ, **settings, **(env or {})},
+            stdout=log or own,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _await_ready(port, process, own)
+            yield Stations(f"http://127.0.0.1:{port}", process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def _await_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+def _await_ready(port: int, process: subprocess.Popen[bytes], output: IO[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"stations ended with exit code {process.returncode}")
+            output.seek(0)
+            written = output.read().decode(errors="replace").strip()
+            last = f": {written.splitlines()[-1]}" if written else ""
+            raise NotStarted(f"stations ended with exit code {process.returncode}{last}")
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
             connection.request("GET", "/readyz")
@@ -95,4 +104,4 @@ def _await_ready(port: int, process: subprocess.Popen[bytes]) -> None:
         finally:
             connection.close()
         time.sleep(0.05)
-    raise RuntimeError(f"stations was not ready within {START_SECONDS} s")
+    raise NotStarted(f"stations was not ready within {START_SECONDS} s")

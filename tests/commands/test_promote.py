@@ -19,7 +19,7 @@ from weather.contract.variables import LABELS
 
 HOURS = 20 * 24
 HIGHER = pair.Constants(offset=0.8)
-"""Of the second pair: its chances of rain are all higher."""
+"""Of the second pair: its probabilities of rain are all higher."""
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def time_of(hour: int) -> pd.Timestamp:
 
 def came(folder: Path, constants: pair.Constants) -> Path:
     """Outcomes as the model of these constants forecasts them."""
-    chances = [pair.probability(row, constants) for row in rows()]
-    rain = np.random.default_rng(5).random(HOURS) < chances
+    probabilities = [pair.probability(row, constants) for row in rows()]
+    rain = np.random.default_rng(5).random(HOURS) < probabilities
     hours = [time_of(hour).isoformat() for hour in range(HOURS)]
     file = folder / "came.csv"
     pd.DataFrame({"hour": hours, "rain": rain.astype(int)}).to_csv(file, index=False)

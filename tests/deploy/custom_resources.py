@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 
 PACKAGE = "class_generator"
 FILE = "schema/__resources-mappings.json.gz"
-KINDS = {"HTTPRoute", "InferenceService", "PodMonitor", "ServiceMonitor"}
+KINDS = {"HTTPRoute", "InferenceService", "PodMonitor", "PrometheusRule", "ServiceMonitor"}
 
 
 def validate(document: dict[str, Any]) -> None:
@@ -54,6 +54,8 @@ def closed(part: Any) -> Any:
     if "$ref" in part:  # the metadata, which every kind has; checked with the kinds of Kubernetes itself
         return {"type": "object"}
     made = {name: closed(value) for name, value in part.items()}
+    if isinstance(pattern := part.get("pattern"), str) and "(?i)" in pattern:
+        made["pattern"] = f"(?i){pattern.replace('(?i)', '')}"  # Go takes flags anywhere, Python at the start
     is_open = part.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in part
     if isinstance(part.get("properties"), dict) and part.get("type") == "object" and not is_open:
         made["additionalProperties"] = False

@@ -5,13 +5,16 @@ from __future__ import annotations
 import configparser
 import os
 import subprocess
+import tarfile
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from deploy.image import engines
 from deploy.image.build import main, pip_secrets
-from loadtest.serving import PROJECT
+from deploy.image.engines import NoEngine, find_engine, usable_engine
+from loadtest.serving import PROJECT, free_port
 
 
 def test_without_an_engine_it_says_so(
@@ -22,6 +25,39 @@ def test_without_an_engine_it_says_so(
     monkeypatch.setattr("sys.argv", ["make image"])
     assert main() == os.EX_UNAVAILABLE
     assert "No container engine works here (tried: docker, podman, buildah)." in capsys.readouterr().err
+
+
+@pytest.mark.skipif(
+    find_engine() != "podman", reason="the first engine that works is not podman, or there is none"
+)
+def test_without_a_registry_it_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the real podman, and a registry that refuses the connection."""
+    base = f"127.0.0.1:{free_port()}/python:3.11-slim"
+    monkeypatch.setattr(engines, "base_image", lambda: base)
+    with pytest.raises(NoEngine) as caught:
+        usable_engine()
+    first, second = str(caught.value).splitlines()
+    assert first.startswith(f"podman can't pull the base image {base}: ")
+    assert "connection refused" in first
+    assert "deploy/image/engine.sh make image" in second
+
+
+@pytest.mark.skipif(find_engine() != "podman", reason="podman does not work here")
+def test_an_image_that_is_there_is_not_pulled(tmp_path: Path) -> None:
+    name = f"localhost/rain-forecast-test-{free_port()}:1"
+    empty = tmp_path / "empty.tar"
+    with tarfile.open(empty, "w"):
+        pass
+    subprocess.run(["podman", "import", "--quiet", str(empty), name], check=True, capture_output=True)
+    try:
+        assert engines.has("podman", name)
+    finally:
+        subprocess.run(["podman", "rmi", "--force", name], check=True, capture_output=True)
+    assert not engines.has("podman", name)
+
+
+def test_the_base_image_is_that_of_the_bento() -> None:
+    assert engines.base_image() == "docker.io/library/python:3.11-slim"
 
 
 def test_pip_in_the_build_is_led_where_pip_here_is_led(

@@ -24,6 +24,7 @@ import yaml
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.container.generate import BENTO_UID_GID
 
+from deploy.observability import prometheus_rule
 from loadtest.serving import PROJECT
 from tests.conftest import EXAMPLE
 from tests.deploy import custom_resources
@@ -162,6 +163,8 @@ def changed(document: Document, path: str, value: object) -> Document:
         ("InferenceService", KSERVE, "spec/predictor/containers/0/enviroment", []),
         ("ServiceMonitor", "overlays/production", "spec/endpoints/0/interval", "often"),
         ("PodMonitor", KSERVE, "spec/podMetricsEndpoints/0/ports", "http"),
+        ("PrometheusRule", "overlays/production", "spec/groups/0/rules/0/expression", "up"),
+        ("PrometheusRule", "overlays/production", "spec/groups/0/rules/0/for", "soon"),
     ],
 )
 def test_the_published_schemas_refuse_what_a_cluster_would(
@@ -365,6 +368,55 @@ def test_only_labelled_callers_and_prometheus_get_in_and_only_dns_gets_out() -> 
     ((prometheus,),) = (rule["from"] for rule in metrics["ingress"])
     assert prometheus["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
     assert prometheus["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "monitoring"}
+
+
+def traced(folder: Path) -> tuple[Document, ...]:
+    """Production with the component for traces, as the document says to add it."""
+    overlay = folder / "overlay"
+    overlay.mkdir()
+    kustomization = {
+        "resources": [os.path.relpath(TREE / "overlays/production", overlay)],
+        "components": [os.path.relpath(TREE / "components/tracing", overlay)],
+    }
+    (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return render(str(overlay))
+
+
+def test_traces_get_out_to_the_collector_that_the_service_is_told_and_to_nothing_else(tmp_path: Path) -> None:
+    documents = traced(tmp_path)
+    for document in documents:
+        if document["kind"] not in custom_resources.KINDS:
+            kubernetes_validate.validate(document, OLDEST, strict=True)
+    (made,) = (document for document in documents if document["kind"] == "Deployment")
+    (service,) = made["spec"]["template"]["spec"]["containers"]
+    variables = {variable["name"]: variable["value"] for variable in service["env"]}
+    address = httpx.URL(variables["OTEL_EXPORTER_OTLP_ENDPOINT"])
+    share = float(variables["OTEL_TRACES_SAMPLER_ARG"])
+    assert 0 < share <= 1
+
+    (policy,) = (d for d in documents if d["metadata"]["name"] == "rain-forecast-traces")
+    assert policy["spec"]["policyTypes"] == ["Egress"], "what gets in is the other policies' matter"
+    labels = made["spec"]["template"]["metadata"]["labels"]
+    assert selects(policy["spec"]["podSelector"]["matchLabels"], labels)
+    (rule,) = policy["spec"]["egress"]
+    assert rule["ports"] == [{"port": address.port, "protocol": "TCP"}]
+    (collector,) = rule["to"]
+    name, _, namespace = address.host.partition(".")
+    assert collector["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": namespace}
+    assert collector["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": name}
+
+
+def test_the_prometheus_rule_is_the_file_of_rules_and_names_the_monitors_job() -> None:
+    assert prometheus_rule.MANIFEST.read_text() == prometheus_rule.manifest()
+    rules = yaml.safe_load(prometheus_rule.RULES.read_text())
+    assert the("PrometheusRule", "overlays/production")["spec"] == rules
+    monitor = the("ServiceMonitor", "overlays/production")["spec"]
+    # The operator's job is the Service's name, unless a label is named for it.
+    assert "jobLabel" not in monitor
+    selector = monitor["selector"]["matchLabels"]
+    (service,) = (s for s in every("Service", GATEWAY) if selects(selector, s["metadata"]["labels"]))
+    jobs = set(re.findall(r'job="([^"]*)"', prometheus_rule.RULES.read_text()))
+    assert jobs == {service["metadata"]["name"]}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -691,4 +743,4 @@ def test_the_document_names_folders_that_exist_and_stays_short() -> None:
     for path in re.findall(r"`((?:components|overlays|base|workload)/[\w./-]*)`", DOCS):
         assert (TREE / path).exists(), path
     assert f"Kubernetes {OLDEST} or later" in DOCS
-    assert len(DOCS.splitlines()) < 140
+    assert len(DOCS.splitlines()) < 160

@@ -1,4 +1,4 @@
-"""Each line of the table of what import takes, mends and refuses names tests that exist."""
+"""Each line of the table of what import accepts, corrects and rejects names tests that exist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ TESTS = PROJECT / "tests" / "importing"
 
 def test_each_line_is_backed_by_a_test() -> None:
     text = (PROJECT / "docs" / "bring-your-own-model.md").read_text()
-    table = text.partition("### What is taken, mended and refused")[2].partition("A model has at most")[0]
+    section = text.partition("### What is accepted, corrected and rejected")[2]
+    table = section.partition("A model has at most")[0]
     lines = [line.split("|")[1:4] for line in table.splitlines() if line.startswith("|")][2:]
     lines = [line for line in lines if not line[0].strip().startswith("**")]
     functions = {

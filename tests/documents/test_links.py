@@ -72,6 +72,12 @@ def test_every_file_that_is_named_exists(document: Path) -> None:
         assert (PROJECT / path).exists(), path
 
 
-def test_the_README_leads_to_the_index_the_clients_and_the_tutorial() -> None:  # noqa: N802
-    wanted = {"docs/README.md", "docs/clients.md", "docs/bring-your-own-model.md", "docs/decisions.md"}
+def test_the_README_leads_to_the_index_the_clients_and_the_tutorials() -> None:  # noqa: N802
+    wanted = {
+        "docs/README.md",
+        "docs/clients.md",
+        "docs/first-model.md",
+        "docs/tutorial.ipynb",
+        "docs/decisions.md",
+    }
     assert wanted <= set(links(PROJECT / "README.md"))

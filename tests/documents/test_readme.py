@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from loadtest.serving import PROJECT
+from loadtest.tables import excerpt
 from tests.documents.runner import Document
 from weather.contract.variables import FEATURES, LIMITS, MAX_ROWS, UNITS
 from weather.http.limits import MAX_BUFFERED_BYTES, MAX_HEADER_BYTES, MAX_IN_FLIGHT
@@ -37,5 +38,18 @@ def test_the_operations_document_has_the_limits() -> None:
     assert f"calls at once on a connection | {MAX_STREAMS} |" in operations
 
 
+def test_the_measured_table_is_an_excerpt_of_the_full_one() -> None:
+    def between_marks(text: str, command: str) -> str:
+        return text.partition(f"<!-- {command} -->\n")[2].partition(f"\n<!-- end of {command} -->")[0]
+
+    short = between_marks(README, "make bench")
+    full = between_marks((PROJECT / "docs" / "performance.md").read_text(), "make bench: peers")
+    table = [line for line in short.splitlines() if line.startswith("|")]
+    header, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in table)
+    assert "**this service**" in [row[0] for row in rows]
+    assert len(rows) > 3
+    assert short == excerpt(full, [row[0] for row in rows], header)
+
+
 def test_it_stays_short() -> None:
-    assert len(README.splitlines()) < 200
+    assert len(README.splitlines()) < 150

@@ -199,7 +199,7 @@ def test_the_openapi_document_has_fields_units_ranges_and_classes(fork: Fork, cl
     for field in fork.declared.fields:
         known = properties[field.name]
         number = known["anyOf"][0] if field.optional else known
-        assert known["unit"] == field.unit
+        assert number["unit"] == field.unit
         assert (number["minimum"], number["maximum"]) == (field.minimum, field.maximum)
         assert known["description"].startswith(field.description)
     target = fork.declared.target

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.serving import PROJECT
-from weather.http.settings import LOOPBACK, BadSetting, Settings, read_settings, table
+from weather.http.settings import LOOPBACK, BadSetting, Settings, read_settings, table, unknown_variables
 from weather.serving.configuration import configuration
 
 VARIABLES = [str(field.validation_alias) for field in Settings.model_fields.values()]
@@ -125,6 +125,23 @@ def test_a_bad_value_is_refused_with_its_name_and_what_is_accepted(
         with pytest.raises(BadSetting) as caught:
             read_settings()
         assert str(caught.value) == f"{variable} is {value!r}: give {accepted}"
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_one_that_is_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert unknown_variables() == []
+    monkeypatch.setenv("WEATHER_LOG_FORMAT", "json")
+    monkeypatch.setenv("weather_log_format", "json")  # pydantic takes it too
+    monkeypatch.setenv("OTHER_LOG_FORMAT", "json")
+    assert unknown_variables() == []
+    misspelt, other = (f"WEATHER_{rest}" for rest in ("API_KEY_FILE", "ZZZ"))
+    monkeypatch.setenv(misspelt, "keys")
+    monkeypatch.setenv(other, "1")
+    assert unknown_variables() == [
+        f"{misspelt} is no setting and has no effect; WEATHER_API_KEYS_FILE is one",
+        f"{other} is no setting and has no effect",
+    ]
 
 
 def test_every_bad_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ FOREIGN = PROJECT / "tests" / "importing" / "fixtures" / "words_rain_logreg"
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Three pairs whose chances of rain rise."""
+    """Three pairs whose probabilities of rain rise."""
     made = []
     for number, offset in enumerate((pair.PAIR.offset, 0.1, 0.4)):
         folder = tmp_path_factory.mktemp(f"pair-{number}")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.server
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,6 +129,28 @@ def test_answers_of_another_model_fail_unless_it_is_expected(
         lengths = count(4, 4)
         assert until(lambda: judged(address, next(lengths), 20, *timeless)[0]) == 1
         assert judged(address, 2, 5, "--model", "other", *timeless)[0] == 0
+
+
+def test_a_target_that_closes_every_connection_is_named_with_the_reason(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as bound:  # nobody listens on it, and nobody else can
+        bound.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        lengths = (7 * 2**number for number in count())
+
+        def told() -> str:
+            """What was written, once a run was long enough for a request and for a line of progress."""
+            assert load(address, next(lengths), 2) == 1
+            shown = capfd.readouterr()
+            return shown.out + shown.err if " failed, last: " in shown.err else ""
+
+        text = until(told)
+    assert "status 0" not in text
+    assert f"no response from {address}: " in text
+    assert "refused" in text
+    # Not only in the table at the end.
+    assert re.search(rf"^ +\d+ s: [\d,]+ requests, [\d,]+ failed, last: .*{address}", text, re.MULTILINE)
 
 
 def test_errors_fail_the_run(judged: Judge) -> None:

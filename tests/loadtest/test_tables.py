@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.tables import markdown_table, publish
+from loadtest.tables import excerpt, markdown_table, publish
 
 
 def test_a_table_has_a_header_a_rule_and_a_line_per_row() -> None:
@@ -31,3 +31,11 @@ def test_a_document_without_exactly_one_pair_of_marks_is_left_alone(tmp_path: Pa
     with pytest.raises(ValueError, match="exactly once"):
         publish(document, "make it", "new")
     assert document.read_text() == content
+
+
+def test_an_excerpt_has_the_rows_and_columns_in_question_and_the_text_around_them() -> None:
+    text = markdown_table(["a", "b", "c"], [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]])
+    short = markdown_table(["a", "c"], [["4", "6"]])
+    assert excerpt(f"{text}\n\nand a sentence", ["4", "none"], ["a", "c"]) == f"{short}\n\nand a sentence"
+    with pytest.raises(ValueError, match="'d'"):
+        excerpt(text, ["4"], ["a", "d"])

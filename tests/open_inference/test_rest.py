@@ -165,9 +165,9 @@ def test_many_rows_in_order(client: Client, classifier: Classifier) -> None:
     }
     rows = np.tile(np.array(ROW), (MAX_ROWS, 1))
     rows[:, FEATURES.index("humidity")] = humidity
-    rain, chances = classifier.decide(rows)
+    rain, probabilities = classifier.decide(rows)
     assert outputs["probability"]["shape"] == [MAX_ROWS, 1]
-    assert outputs["probability"]["data"] == chances
+    assert outputs["probability"]["data"] == probabilities
     assert outputs["prediction"]["data"] == [LABELS[wet] for wet in rain]
 
 

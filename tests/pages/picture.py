@@ -8,6 +8,7 @@ from typing import Literal
 from PIL import Image
 from playwright.sync_api import ViewportSize
 
+from loadtest.figures import record
 from loadtest.serving import PROJECT, served, store
 from tests.pages.browser import browser
 
@@ -24,6 +25,7 @@ def main() -> None:
             page.locator("#curve svg").wait_for()
             taken = Image.open(io.BytesIO(page.screenshot()))
             taken.quantize(256).save(PROJECT / "docs" / name, optimize=True)
+    record("make picture")
 
 
 if __name__ == "__main__":

@@ -129,6 +129,7 @@ def test_a_missing_model_is_a_sentence(tmp_path: Path) -> None:
         (("--ssl-certfile", "missing.pem"), "", f"{PROJECT / 'missing.pem'} can't be read"),
         ((), "services.rain_forecast.ssl.certfile=/missing.pem", "/missing.pem can't be read"),
         ((), "services.rain_forecast.ssl.enabled=true", "ssl.enabled is true, and there is no certificate"),
+        ((), "nonsense", "BentoML does not accept BENTOML_CONFIG_OPTIONS=nonsense: "),
     ],
 )
 def test_what_it_could_not_serve_is_refused(

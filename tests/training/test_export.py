@@ -47,11 +47,11 @@ class ByHumidity:
 
 def test_golden_rows_spread_from_the_lowest_to_the_highest_probability() -> None:
     rows = export.golden_rows(ByHumidity(0.5), labelled())
-    chances = [row.probability for row in rows]
+    probabilities = [row.probability for row in rows]
     assert len(rows) == 12
-    assert chances == sorted(chances)
-    assert chances[0] == pytest.approx(0.3, abs=0.01)
-    assert chances[-1] == pytest.approx(1.0, abs=0.01)
+    assert probabilities == sorted(probabilities)
+    assert probabilities[0] == pytest.approx(0.3, abs=0.01)
+    assert probabilities[-1] == pytest.approx(1.0, abs=0.01)
     for row in rows:
         WeatherVariables(**row.observation)
         assert row.probability == row.observation["humidity"]

@@ -14,9 +14,19 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
     command = add_command(commands, "evaluate", evaluate, [pair_options()])
     command.add_argument(
-        "--data", type=Path, nargs="+", required=True, metavar="FILE", help="one CSV, or ISD-Lite files"
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="observations: one CSV, or ISD-Lite files",
     )
-    command.add_argument("--horizon", type=int, metavar="HOURS", help="default: the manifest's")
+    command.add_argument(
+        "--horizon",
+        type=int,
+        metavar="HOURS",
+        help="of the forecast (default: the manifest's)",
+    )
 
 
 def evaluate(given: argparse.Namespace) -> None:

@@ -51,9 +51,9 @@ def pair_options() -> argparse.ArgumentParser:
     pair.add_argument(
         "--scaler",
         metavar="FILE.pkl",
-        help="pickle or joblib file; none if the model scales its input itself",
+        help="pickle or joblib file of the scaler; none if the model scales its input itself",
     )
-    pair.add_argument("--model", type=Path, metavar="FILE.onnx")
+    pair.add_argument("--model", type=Path, metavar="FILE.onnx", help="ONNX file of the classifier")
     said = options.add_argument_group("what the files can't tell")
     said.add_argument("--rain-label", metavar="LABEL", help="the label that is rain")
     said.add_argument("--logit", action="store_true", help="the model's scores are logits")
@@ -87,6 +87,9 @@ def artifacts_of(given: argparse.Namespace) -> Artifacts:
 
 def import_artifacts(given: argparse.Namespace) -> None:
     """Import a scaler and a classifier into the model store."""
+    from weather.model import bentoml_configuration
+
+    bentoml_configuration.check()
     from weather.importing import latest as versions
     from weather.importing import store
     from weather.importing.compiling.sandbox import compile_apart

@@ -22,7 +22,9 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         metavar="FILE",
         help="own observations: one CSV, or ISD-Lite files (default: New York, 2013)",
     )
-    command.add_argument("--horizon", type=int, default=4, metavar="HOURS", help="default: 4")
+    command.add_argument(
+        "--horizon", type=int, default=4, metavar="HOURS", help="rain within so many hours (default: 4)"
+    )
     command.add_argument(
         "--threshold",
         default="hss",
@@ -30,7 +32,9 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         help="Rain above which probability: that of the best Heidke skill score over all hours (hss, the "
         "default) or over dry hours (onset), or a number, the ratio of cost to loss",
     )
-    command.add_argument("--out", type=Path, default=ARTIFACTS, metavar="DIR", help="default: artifacts")
+    command.add_argument(
+        "--out", type=Path, default=ARTIFACTS, metavar="DIR", help="for the artifacts (default: artifacts)"
+    )
     command.add_argument("--cluster", metavar="ADDRESS", help=HELP)
 
 

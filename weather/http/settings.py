@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from difflib import get_close_matches
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -20,6 +21,8 @@ from weather.contract.names import CLASSIFIER
 ORIGIN = r"^(\*|https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?)$"
 """An origin as browsers send it: no path, no slash at the end."""
 
+
+PREFIX = "WEATHER_"
 
 CHALLENGER = rf"^{CLASSIFIER}:[A-Za-z0-9._-]+$"
 
@@ -109,6 +112,21 @@ def read_settings() -> Settings:
             for item in error.errors()
         ]
         raise BadSetting("; ".join(sentences)) from None
+
+
+def unknown_variables() -> list[str]:
+    """A sentence for each variable of the environment that looks like a setting and is none.
+
+    Not a fault: somebody else's variable may begin so, as those do that Kubernetes makes for a Service.
+    """
+    known = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    sentences = []
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            meant = get_close_matches(name.upper(), known, 1)
+            hint = f"; {meant[0]} is one" if meant else ""
+            sentences.append(f"{name} is no setting and has no effect{hint}")
+    return sentences
 
 
 def accepted(field: FieldInfo) -> str:

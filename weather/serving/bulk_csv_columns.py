@@ -21,7 +21,7 @@ from weather.serving.bulk_rows import check_count, serve_others
 
 Keep = Literal["all", "none"]
 
-ROWS = 200
+ROWS = 100
 """Rows split before other requests get their turn, about half a millisecond."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from bentoml._internal.configuration.v2 import SCHEMA
 from bentoml._internal.utils.analytics import usage_stats
 from bentoml.exceptions import BentoMLException, NotFound
 from schema import Optional
+from tornado.ioloop import IOLoop
 from yaml import YAMLError
 
 from weather.contract.names import CLASSIFIER
 from weather.http.api_keys import ApiKeys
-from weather.http.settings import read_settings
+from weather.http.settings import read_settings, unknown_variables
 from weather.serving import grpc, preflight, run_folder, supervision
+from weather.serving.announcement import Address, announce
 from weather.serving.latest import POLL_SECONDS, Latest
 
 log = logging.getLogger("bentoml.weather")
@@ -74,6 +77,10 @@ def prepare(service: Service[Any]) -> None:
                 log.error("The models stay as they are: %s", reason)
 
     supervision.supervise(latest.request, poll, POLL_SECONDS)
+    host, port = listening(command.params)
+    if command.params["ssl_cert_reqs"] != ssl.CERT_REQUIRED:  # else we could not ask ourselves
+        uses_tls = bool(tls(command.params).certificate)
+        IOLoop.current().add_callback(announce, Address(host, port, uses_tls, requires_keys(service)))
 
 
 def check_single_process(service: Service[Any], options: dict[str, Any]) -> None:
@@ -112,8 +119,7 @@ def check_options(name: str, options: dict[str, Any], keys: bool) -> None:
     Raises:
         Refusal: see ``preflight``.
     """
-    host = given(options["host"], BentoMLContainer.http.host.get())
-    port = given(options["port"], BentoMLContainer.http.port.get())
+    host, port = listening(options)
     preflight.check_port(host, port)
     preflight.check_tls(tls(options), working_folder(options))
     settings = read_settings()
@@ -122,11 +128,17 @@ def check_options(name: str, options: dict[str, Any], keys: bool) -> None:
     known = get_default_config(version=2)["services"]
     preflight.check_configuration(services, known, name, SCHEMA.schema["services"][Optional(str)])
     used = [f"--{option.replace('_', '-')}" for option, value in options.items() if value is not None]
-    warnings = preflight.warnings(host, keys, used)
+    warnings = unknown_variables() + preflight.warnings(host, keys, used)
     if settings.grpc_port is not None:
         warnings += preflight.warnings(str(settings.grpc_host), keys, command_line=())
     for warning in dict.fromkeys(warnings):
         log.warning(warning)
+
+
+def listening(options: dict[str, Any]) -> tuple[str, int]:
+    """Host and port of HTTP."""
+    host = given(options["host"], BentoMLContainer.http.host.get())
+    return host, given(options["port"], BentoMLContainer.http.port.get())
 
 
 def given(option: Any, default: Any) -> Any:

@@ -51,6 +51,13 @@ def main(bento: str, **options: Any) -> None:
     # Before the Prometheus client is imported: BentoML's metrics expect its files.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
 
+    from weather.model import bentoml_configuration
+
+    try:
+        bentoml_configuration.check()
+    except bentoml_configuration.BadConfiguration as reason:
+        raise click.ClickException(str(reason)) from None
+
     from _bentoml_impl.loader import load
     from _bentoml_impl.server.serving import server_on_deployment
     from _bentoml_impl.worker import service as worker

@@ -1,0 +1,171 @@
+"""Installs lock files into the environment of the Python that runs this, and says how far it is.
+
+``python requirements/install.py LOCK… [--no-deps LOCK…]``, as the Makefile calls it. It needs pip and nothing
+else. A terminal has one line that changes; anything else, a log of CI say, a line every ``LINE_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import queue
+import re
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from pathlib import Path
+
+from pip._vendor.packaging.markers import Marker
+
+PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[.*?\])?==[^\s;]+(?:\s*;\s*(.*?))?\s*\\?$", re.MULTILINE)
+STARTED = re.compile(r"^(?:Collecting|Processing|Requirement already satisfied:) ")
+SIZE = re.compile(r"^\s+(?:Downloading|Using cached) .*\(([\d.]+) (kB|MB|GB)\)")
+UNITS = {"kB": 1e-3, "MB": 1.0, "GB": 1e3}
+
+MEGABYTES = {"import.lock": 300, "training.lock": 700, "development.lock": 1600}
+"""About what an environment takes on disk, as its last line said when it was installed into an empty one."""
+
+LINE_SECONDS = 15
+TICK_SECONDS = 0.5
+REASON_LINES = 20
+"""Of pip's output, shown when it fails."""
+
+
+def packages(lock: Path) -> list[str]:
+    """The packages of a lock file that this platform and this Python need."""
+    pins = PIN.findall(lock.read_text(encoding="utf-8"))
+    return [name for name, marker in pins if not marker or Marker(marker).evaluate()]
+
+
+class Progress:
+    """What pip has done so far, by what it prints."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.started = 0
+        self.megabytes = 0.0
+        self.before: int | None = None
+
+    def read(self, line: str) -> None:
+        """Take in a line of pip's output."""
+        if STARTED.match(line):
+            self.started += 1
+        elif size := SIZE.match(line):
+            self.megabytes += float(size[1]) * UNITS[size[2]]
+        elif line.startswith("Installing collected packages:"):
+            self.before = installed()
+
+    def __str__(self) -> str:
+        if self.before is not None:
+            return f"unpacked {min(installed() - self.before, self.wanted)} of {self.wanted} packages"
+        read = f", {self.megabytes:.0f} MB" if self.megabytes else ""
+        return f"fetched {min(self.started, self.wanted)} of {self.wanted} packages{read}"
+
+
+def installed() -> int:
+    """Packages in this environment; pip writes this file when it has copied a package."""
+    return sum(1 for _ in Path(sysconfig.get_path("purelib")).glob("*.dist-info/INSTALLER"))
+
+
+def megabytes(folder: Path) -> float:
+    """What the files in a folder take."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) / 1e6
+
+
+class Display:
+    """Shows the progress on stderr."""
+
+    def __init__(self) -> None:
+        self.terminal = sys.stderr.isatty()
+        self.start = self.shown = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self.start
+
+    def update(self, progress: Progress) -> None:
+        """A line, if it is time for one."""
+        if self.terminal:
+            print(f"\r\x1b[K  {self.seconds:3.0f} s: {progress}", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() - self.shown >= LINE_SECONDS:
+            self.shown = time.monotonic()
+            print(f"  {self.seconds:3.0f} s: {progress}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leave the line that changes."""
+        if self.terminal:
+            print(file=sys.stderr)
+
+
+def install(locks: list[Path], display: Display, *options: str) -> int:
+    """Run pip; its exit code. What it printed last is shown when it fails."""
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes"]
+    command += ["--progress-bar", "off", *options]
+    for lock in locks:
+        command += ["-r", str(lock)]
+    progress = Progress(sum(len(packages(lock)) for lock in locks))
+    lines: list[str] = []
+    arriving: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as pip:
+        output = pip.stdout
+        assert output is not None
+
+        def read() -> None:
+            for line in output:
+                arriving.put(line)
+            arriving.put(None)
+
+        threading.Thread(target=read, daemon=True).start()
+        while True:
+            display.update(progress)
+            try:
+                line = arriving.get(timeout=TICK_SECONDS)
+            except queue.Empty:
+                continue
+            if line is None:
+                break
+            lines.append(line)
+            progress.read(line)
+    display.close()
+    if pip.returncode:
+        print("".join(lines[-REASON_LINES:]), end="", file=sys.stderr)
+    return pip.returncode
+
+
+def main() -> int:
+    """0, or the exit code of pip."""
+    parser = argparse.ArgumentParser(prog="python requirements/install.py", description=__doc__)
+    parser.add_argument("locks", nargs="+", type=Path, metavar="LOCK", help="lock file to install")
+    parser.add_argument(
+        "--no-deps", nargs="+", type=Path, default=[], metavar="LOCK", help="these without dependencies"
+    )
+    given = parser.parse_args()
+    count = sum(len(packages(lock)) for lock in given.locks + given.no_deps)
+    size = MEGABYTES.get(given.locks[0].name)
+    disk = f", about {size:,} MB on disk" if size else ""
+    names = " and ".join(lock.name for lock in given.locks)
+    environment = Path(sys.prefix)
+    print(f"installing {count} packages of {names} into {environment}{disk} …", file=sys.stderr, flush=True)
+    display = Display()
+    for locks, options in ((given.locks, ()), (given.no_deps, ("--no-deps",))):
+        if locks and (code := install(locks, display, *options)):
+            print(f"pip failed with exit code {code}; its last lines are above", file=sys.stderr)
+            return code
+    print(
+        f"{count} packages installed in {display.seconds:.0f} s; {environment} takes "
+        f"{megabytes(environment):,.0f} MB",
+        file=sys.stderr,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""What prepares a machine: make doctor, and the installation of lock files."""
