@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 import jsonschema
@@ -727,7 +728,9 @@ def test_the_route_lets_the_api_and_its_pages_out_but_neither_metrics_nor_probes
     assert not [path for path in (*probes, "/metrics", "/schema.json") if routed(path)]
     assert [path for path in ENDPOINTS if not routed(path)] == []
     page = client.get("/docs").text
-    parts = [f"/{part}" for part in re.findall(r'(?:src|href)="([^"]+)"', page)]
+    parts = [
+        urljoin("/docs", part) for part in re.findall(r'<(?:link|script)\b[^>]*(?:src|href)="([^"]+)"', page)
+    ]
     assert parts
     for path in ("/", "/docs", "/openapi.json", *parts):
         assert routed(path), path
