@@ -90,7 +90,6 @@ COPIED = (
     "tests/telemetry/__init__.py",
     "tests/telemetry/test_metrics.py",
     "tests/telemetry/test_request_id.py",
-    "tests/telemetry/test_tracing.py",
 )
 
 GENERATED = (
