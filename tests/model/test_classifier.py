@@ -19,24 +19,26 @@ from weather.serving.bulk_csv import parse_csv
 from weather.serving.bulk_json import parse_json
 from weather.serving.configuration import MAX_BATCH_SIZE
 
-TENTH = {**EXAMPLE, FEATURES[0]: 0.1}
-"""As float32 the first field is 0.10000000149, which is above 0.1."""
+BOUND = float(next(x for x in np.linspace(*LIMITS[FEATURES[0]], 99)[1:] if np.float32(x) > x))
+"""A value of the first field that is larger as float32."""
+
+AT_BOUND = {**EXAMPLE, FEATURES[0]: BOUND}
 
 
-def above_a_tenth(element: int) -> Classifier:
-    """Rain where the first field is above 0.1, computed in float32 or float64."""
+def above_bound(element: int) -> Classifier:
+    """Rain where the first field is above BOUND, computed in float32 or float64."""
     dtype = helper.tensor_dtype_to_np_dtype(element)
     graph = helper.make_graph(
         [
             helper.make_node("Gather", [INPUT, "first"], ["field"], axis=1),
-            helper.make_node("Greater", ["field", "tenth"], [RAIN]),
+            helper.make_node("Greater", ["field", "bound"], [RAIN]),
         ],
-        "above a tenth",
+        "above a bound",
         [helper.make_tensor_value_info(INPUT, element, [None, len(FEATURES)])],
         [helper.make_tensor_value_info(RAIN, TensorProto.BOOL, [None])],
         [
             numpy_helper.from_array(np.array(0, np.int64), "first"),
-            numpy_helper.from_array(np.array(np.nextafter(0.1, 1), dtype), "tenth"),
+            numpy_helper.from_array(np.array(np.nextafter(BOUND, np.inf), dtype), "bound"),
         ],
     )
     opsets = [helper.make_opsetid("", 17)]
@@ -45,14 +47,14 @@ def above_a_tenth(element: int) -> Classifier:
 
 @pytest.mark.parametrize("element", [TensorProto.FLOAT, TensorProto.DOUBLE])
 def test_a_graph_gets_rows_in_the_type_that_it_declares(element: int) -> None:
-    assert above_a_tenth(element).forecast([WeatherVariables(**TENTH)])[0].prediction == NEGATIVE
+    assert above_bound(element).forecast([WeatherVariables(**AT_BOUND)])[0].prediction == NEGATIVE
 
 
 def test_rows_keep_float64_from_the_body_to_the_graph() -> None:
-    graph = above_a_tenth(TensorProto.DOUBLE)
-    values = ",".join(str(TENTH[name]) for name in FEATURES)
+    graph = above_bound(TensorProto.DOUBLE)
+    values = ",".join(str(AT_BOUND[name]) for name in FEATURES)
     csv = f"{','.join(FEATURES)}\n{values}\n".encode()
-    record = "{" + ",".join(f'"{name}":{TENTH[name]}' for name in FEATURES) + "}"
+    record = "{" + ",".join(f'"{name}":{AT_BOUND[name]}' for name in FEATURES) + "}"
     for parse, body in (
         (parse_csv, csv),
         (parse_json, f'{{"observations":[{record}]}}'.encode()),
@@ -60,7 +62,7 @@ def test_rows_keep_float64_from_the_body_to_the_graph() -> None:
         rows = asyncio.run(parse(body))
         assert rows.dtype == np.float64
         assert graph.decide(rows)[0] == [False]
-    rows[0, 0] = np.float32(0.1)
+    rows[0, 0] = np.float32(BOUND)
     assert graph.decide(rows)[0] == [True], "a row that was float32 on its way"
 
 

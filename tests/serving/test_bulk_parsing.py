@@ -170,6 +170,19 @@ def test_a_missing_value_does_not_excuse_another_rows_fault() -> None:
         assert [fault.loc for fault in problem.value.detail] == [["observations", 1, FEATURES[-1]]]
 
 
+@pytest.mark.parametrize("optional", [NONE, OPTIONAL])
+def test_a_repeated_key_is_refused_and_named_wherever_it_is(optional: frozenset[str]) -> None:
+    good = json.dumps(EXAMPLE)
+    again = good[:-1] + f', "{FEATURES[0]}": 1}}'
+    refused = outcome(bulk_json.parse_json(f'{{"observations": [{good}, {again}]}}'.encode(), optional))
+    (fault,) = refused[1]
+    assert fault.loc == ["observations", 1, FEATURES[0]]
+    assert fault.msg == f"{FEATURES[0]} is given more than once: give it once"
+    twice = f'{{"observations": [{good}], "observations": [{good}]}}'.encode()
+    (fault,) = outcome(bulk_json.parse_json(twice, optional))[1]
+    assert fault.loc == ["observations"]
+
+
 @pytest.mark.parametrize("parse", [bulk_json.parse_json, bulk_csv.parse_csv])
 def test_too_many_rows_are_counted(parse: Any) -> None:
     rows = [ROW] * (MAX_ROWS + 1)

@@ -41,6 +41,11 @@ def json_fault(reason: str) -> Fault:
     return Fault([], f"the body is not valid JSON: {reason}", "json_invalid")
 
 
+def repeated(name: str, *prefix: str | int) -> Fault:
+    """A key that an object has more than once."""
+    return Fault([*prefix, name], f"{name} is given more than once: give it once", "repeated_key")
+
+
 def faults(error: ValidationError, *prefix: str | int, number: str = "a JSON number") -> list[Fault]:
     """Every fault of a rejected record, each naming its field and what it accepts.
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from weather.contract.faults import Fault, faults, json_fault
+from weather.contract.faults import Fault, faults, json_fault, repeated
 from weather.contract.optional import NONE, record_type
+from weather.contract.repeated import quotes, repeated_keys
 from weather.contract.variables import FEATURES, MAX_ROWS, WeatherVariables, accepted_values, as_rows
 from weather.http.limits import MAX_FAULTS
 from weather.http.problems import bad_request
@@ -63,10 +64,13 @@ async def parse_pieces(body: bytes, optional: frozenset[str]) -> NDArray[np.floa
                 return None
             piece = piece[1:]
         try:
-            rows = rows_of(from_json(b"[" + piece + b"]", allow_inf_nan=False), optional)
+            records = from_json(b"[" + piece + b"]", allow_inf_nan=False)
+            rows = rows_of(records, optional)
         except (ValueError, OverflowError, KeyError, TypeError):
             return None
         if rows is None or (count := count + len(rows)) > MAX_ROWS:
+            return None
+        if piece.count(b'"') != quotes(sum(map(len, records))):
             return None
         parts.append(rows)
         await serve_others()
@@ -120,9 +124,21 @@ async def validate(body: bytes, optional: frozenset[str]) -> NDArray[np.float64]
             if len(rejected) >= MAX_FAULTS:
                 break
         await serve_others()
+    if not rejected and body.count(b'"') != quotes(sum(map(len, records)) + len(document)):
+        rejected += repeated_faults(body)
     if rejected:
         raise bad_request(rejected[:MAX_FAULTS])
     return np.concatenate(parts)
+
+
+def repeated_faults(body: bytes) -> Iterator[Fault]:
+    """The repeated keys of a body whose records have no other fault; its last object is the body itself."""
+    *records, document = repeated_keys(body)
+    for name in document:
+        yield repeated(name)
+    for index, names in enumerate(records):
+        for name in names:
+            yield repeated(name, "observations", index)
 
 
 def record_faults(records: Sequence[object], first: int, record: type[WeatherVariables]) -> Iterator[Fault]:

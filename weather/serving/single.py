@@ -12,8 +12,9 @@ from codecs import BOM_UTF8
 from bentoml import IODescriptor
 from pydantic import ValidationError
 
-from weather.contract.faults import faults
+from weather.contract.faults import faults, repeated
 from weather.contract.optional import NONE, record_type
+from weather.contract.repeated import quotes, repeated_keys
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.problems import bad_request
 
@@ -37,14 +38,17 @@ def parse(body: bytes, optional: frozenset[str] = NONE) -> WeatherVariables:
     """
     body = body.removeprefix(BOM_UTF8)
     try:
-        return WeatherVariables.model_validate_json(body)
+        record = WeatherVariables.model_validate_json(body)
     except ValidationError as error:
         if not optional:
             raise bad_request(faults(error)) from None
-    try:
-        return record_type(optional).model_validate_json(body)
-    except ValidationError as error:
-        raise bad_request(faults(error)) from None
+        try:
+            record = record_type(optional).model_validate_json(body)
+        except ValidationError as error:
+            raise bad_request(faults(error)) from None
+    if body.count(b'"') != quotes(len(record.model_fields_set)):
+        raise bad_request([repeated(name) for names in repeated_keys(body) for name in names])
+    return record
 
 
 def write(forecast: Forecast) -> bytes:
