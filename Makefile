@@ -68,7 +68,7 @@ $(VENV)/import: requirements/import.lock | $(BIN)/python
 needs-NAME needs-DATA:
 	$(if $($(@:needs-%=%)),,$(error $(EXAMPLE_$(@:needs-%=%))))
 EXAMPLE_NAME = give the client's name: make key NAME=station-7
-EXAMPLE_DATA = give your observations: make evaluate DATA=mine.csv (docs/training.md has the columns)
+EXAMPLE_DATA = give your observations: make evaluate DATA=mine.csv (docs/first-model.md has the columns)
 
 ##@ serve
 
