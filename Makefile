@@ -26,7 +26,7 @@ DEVELOPMENT := $(if $(HELP),,$(VENV)/development)
 # $(call command,MODULE OF THE PARSER,COMMAND)
 command = $(if $(HELP),@$(PYTHON) -m $(1) --help,$(2) $(ARGS))
 
-.PHONY: figures help doctor needs-NAME needs-DATA serve stations key train import evaluate drift bento image image-stations render loadtest loadtest-stations chaos test-replicas fuzz bench capacity picture notebook test test-stations test-all coverage test-image test-image-stations test-clients test-artifacts check docs docs-serve hooks lock clean
+.PHONY: figures help doctor needs-NAME needs-DATA serve stations key train import evaluate drift bento image image-stations render loadtest loadtest-stations chaos test-replicas fuzz bench capacity picture notebook test test-stations test-all coverage test-image test-image-stations test-clients test-artifacts check docs docs-serve hooks lock fork clean
 
 help: ## show this list
 	@awk '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -97,6 +97,10 @@ drift: $(if $(HELP),$(VENV)/import,$(VENV)/development) ## drift report of LOG=F
 	$(if $(or $(LOG),$(HELP)),,rm -rf reports/forecasts && $(BIN)/python -m loadtest.run --forecast-log reports/forecasts)
 	$(if $(HELP),,mkdir -p reports)
 	$(BIN)/python train_import.py drift $(if $(HELP),,--log $(or $(LOG),reports/forecasts) --out reports/drift.md) $(ARGS)
+
+fork: $(VENV)/development ## start a project for another problem: NAME=…, FIELDS=fields.toml (DATA=FILE.csv, TO=FOLDER)
+	$(if $(and $(NAME),$(FIELDS)),,$(error give NAME=… and FIELDS=fields.toml, see docs/fork.md))
+	$(BIN)/python -m fork '$(NAME)' '$(FIELDS)' $(if $(DATA),--data '$(DATA)') $(if $(TO),--to '$(TO)')
 
 ##@ ship
 

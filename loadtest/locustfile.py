@@ -100,9 +100,9 @@ def forecast_fault(forecast: object) -> str:
     """What is wrong with the form of a forecast; empty if nothing is."""
     if not isinstance(forecast, dict) or forecast.keys() != {"prediction", "probability"}:
         return f"not a forecast: {forecast!r}"
-    prediction, probability = forecast["prediction"], forecast["probability"]
-    if prediction not in LABELS:
-        return f"unknown prediction {prediction!r}"
+    label, probability = forecast["prediction"], forecast["probability"]
+    if label not in LABELS:
+        return f"unknown prediction {label!r}"
     if probability is not None and not (type(probability) in (int, float) and 0 <= probability <= 1):
         return f"impossible probability {probability!r}"
     return ""

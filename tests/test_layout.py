@@ -29,7 +29,7 @@ def lint(project: Path) -> tuple[int, str]:
 
 def copy(folder: Path) -> None:
     """The packages and the contracts."""
-    for package in ("weather", "stations"):
+    for package in ("weather", "stations", "fork"):
         shutil.copytree(PROJECT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "pyproject.toml", folder)
 
@@ -76,6 +76,8 @@ def test_the_folders_keep_their_contracts() -> None:
     [
         ("../stations/app.py", "import weather", "know each other by HTTP only"),
         ("../stations/store/hours.py", "from stations import ingestion", "stations import downwards only"),
+        ("../fork/names.py", "import weather", "imports nothing that it copies"),
+        ("../fork/names.py", "from fork import creating", "Forking imports downwards only"),
         ("model/classifier.py", "import scipy", "What is served needs no package of training"),
         ("serving/bulk.py", "import onnx", "What is served needs no package of training"),
         ("importing/store.py", "import pandas", "Importing and scoring need no package of training"),

@@ -6,6 +6,7 @@ python     run in one namespace a document; a ``text`` block right below is what
 sh         not run, but each command is checked as far as it can be (``RULES``); ``make serve`` starts
            the service for what follows
 json       parsed
+toml       parsed
 
 Any other block, and any command in ``sh`` that no rule knows, fails: nothing is skipped. So does a document
 whose commands leave files that git does not ignore.
@@ -26,6 +27,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, chdir, redirect_stdout
 from dataclasses import dataclass
@@ -188,6 +190,8 @@ class Document:
                             self.check(command, where)
                     case "json":
                         json.loads(block.text)
+                    case "toml":
+                        tomllib.loads(block.text)
                     case _:
                         raise AssertionError(f"{where}: nobody has said how ```{block.language} is run")
         self.check_ignored()

@@ -8,7 +8,7 @@ from pathlib import Path
 from loadtest.serving import PROJECT
 from loadtest.tables import excerpt
 from tests.documents.runner import Document
-from weather.contract.variables import FEATURES, LIMITS, MAX_ROWS, UNITS
+from weather.contract.variables import BINARY, FEATURES, LIMITS, MAX_ROWS, UNITS
 from weather.http.limits import MAX_BUFFERED_BYTES, MAX_HEADER_BYTES, MAX_IN_FLIGHT
 from weather.open_inference.grpc_server import MAX_MESSAGE_BYTES, MAX_RECEIVING, MAX_STREAMS
 
@@ -20,11 +20,12 @@ def test_every_block_does_what_it_shows(committed_url: str, committed_home: Path
 
 
 def test_the_field_table_is_the_contract() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| .* \| (\S+) … (\S+) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| .* \| (\S+) (…|or) (\S+) \|$", README, re.MULTILINE)
     assert [row[0] for row in rows] == list(FEATURES)
-    for name, unit, low, high in rows:
+    for name, unit, low, to, high in rows:
         assert unit == UNITS[name]
         assert (float(low.replace("−", "-")), float(high)) == LIMITS[name]
+        assert (to == "or") == (name in BINARY)
 
 
 def test_the_operations_document_has_the_limits() -> None:

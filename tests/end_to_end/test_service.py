@@ -127,7 +127,7 @@ FAULTY: dict[str, str | bytes] = {
     "an empty body": "",
     "an array": json.dumps([EXAMPLE]),
     "broken JSON": json.dumps(EXAMPLE)[:-1],
-    "invalid UTF-8": b'{"temp_c\xff": 1}',
+    "invalid UTF-8": b'{"field\xff": 1}',
     "deep nesting": "[" * 5000,
 }
 

@@ -18,6 +18,9 @@ from weather.http.problems import Problem
 
 BODY = json.dumps(EXAMPLE).encode()
 
+GZIP = gzip.compress(BODY, mtime=0)
+"""Without the time, since it is part of the names of tests, which each process of pytest-xdist makes."""
+
 
 def bare_deflate(body: bytes) -> bytes:
     stream = zlib.compressobj(wbits=-zlib.MAX_WBITS)
@@ -54,7 +57,7 @@ def test_so_do_many_in_csv(client: httpx.Client) -> None:
     lines = ",".join(EXAMPLE) + "\n" + (",".join(map(str, EXAMPLE.values())) + "\n") * 1000
     headers = {"Content-Type": "text/csv", "Content-Encoding": "gzip"}
     answer = client.post("/predict_batch", content=gzip.compress(lines.encode()), headers=headers)
-    assert answer.text.count("Rain,") == 1000
+    assert len(answer.text.splitlines()) == 1 + 1000
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict_batch"])
@@ -88,16 +91,16 @@ def test_a_bomb_costs_no_more_memory_than_the_limit(
     ("encoding", "body"),
     [
         ("gzip", BODY),
-        ("gzip", gzip.compress(BODY)[:-4]),
-        ("gzip", gzip.compress(BODY)[:-20]),
-        ("gzip", gzip.compress(BODY)[:-8] + bytes(8)),
-        ("gzip", gzip.compress(BODY) + b"and more"),
+        ("gzip", GZIP[:-4]),
+        ("gzip", GZIP[:-20]),
+        ("gzip", GZIP[:-8] + bytes(8)),
+        ("gzip", GZIP + b"and more"),
         ("gzip", zlib.compress(BODY)),
         ("deflate", BODY),
         ("deflate", b""),
         ("deflate", zlib.compress(BODY)[:-1]),
         ("deflate", zlib.compress(BODY) + b"and more"),
-        ("deflate", gzip.compress(BODY)),
+        ("deflate", GZIP),
     ],
 )
 def test_what_is_damaged_is_a_400_that_says_so(encoding: str, body: bytes) -> None:

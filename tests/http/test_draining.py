@@ -76,7 +76,7 @@ def test_requests_in_flight_at_the_end_are_completed(bentoml_home: Path) -> None
             client.send(body[1000:])
             answer = client.answer()
         assert answer.status == 200
-        assert answer.body.count(b"Rain,") == 5000
+        assert len(answer.body.splitlines()) == 1 + 5000
         assert service.process.wait(PATIENCE) == 0
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.conftest import EXAMPLE
+from tests.fixtures.contract import NUMERIC
 from weather.contract import names
-from weather.contract.variables import FEATURES, LABELS, NEGATIVE, WeatherVariables, as_rows
+from weather.contract.variables import FEATURES, LABELS, LIMITS, NEGATIVE, WeatherVariables, as_rows
 from weather.model.classifier import CHUNK, INPUT, RAIN, Classifier, session
 from weather.serving.bulk_csv import parse_csv
 from weather.serving.bulk_json import parse_json
@@ -65,7 +66,8 @@ def test_rows_keep_float64_from_the_body_to_the_graph() -> None:
 
 def rows_of(count: int) -> NDArray[np.float64]:
     """``count`` different observations."""
-    records = [{**EXAMPLE, FEATURES[0]: EXAMPLE[FEATURES[0]] + i / count} for i in range(count)]
+    low, high = LIMITS[NUMERIC[0]]
+    records = [{**EXAMPLE, NUMERIC[0]: low + (high - low) * i / count} for i in range(count)]
     return as_rows([WeatherVariables(**record) for record in records])
 
 

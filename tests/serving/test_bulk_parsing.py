@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tests.fixtures.contract import beyond
 from weather.contract.optional import NONE
-from weather.contract.variables import BINARY, EXAMPLE, FEATURES, LIMITS, MAX_ROWS
+from weather.contract.variables import BINARY, EXAMPLE, FEATURES, LIMITS, MAX_ROWS, NEGATIVE, POSITIVE
 from weather.http.problems import Problem
 from weather.serving import bulk_csv, bulk_csv_lines, bulk_json, bulk_rows
 from weather.serving.bulk import CSV, JSON, Answers, next_size, write
@@ -203,10 +203,10 @@ def test_what_is_written_reads_back(forecasts: list[tuple[bool, int]]) -> None:
     probabilities = [millionths / 10**6 for _, millionths in forecasts]
     read = json.loads(asyncio.run(write(Answers(decisions, probabilities, JSON))))["forecasts"]
     assert [f["probability"] for f in read] == probabilities
-    assert [f["prediction"] == "Rain" for f in read] == decisions
+    assert [f["prediction"] == POSITIVE for f in read] == decisions
     header, *lines = asyncio.run(write(Answers(decisions, probabilities, CSV))).decode().splitlines()
     assert header == "prediction,probability"
-    assert [(label == "Rain", float(p)) for label, p in (line.split(",") for line in lines)] == list(
+    assert [(label == POSITIVE, float(p)) for label, p in (line.split(",") for line in lines)] == list(
         zip(decisions, probabilities, strict=True)
     )
 
@@ -214,12 +214,12 @@ def test_what_is_written_reads_back(forecasts: list[tuple[bool, int]]) -> None:
 def test_without_calibration_probabilities_are_null_and_empty() -> None:
     assert json.loads(asyncio.run(write(Answers([True, False], [None, None], JSON)))) == {
         "forecasts": [
-            {"prediction": "Rain", "probability": None},
-            {"prediction": "No_Rain", "probability": None},
+            {"prediction": POSITIVE, "probability": None},
+            {"prediction": NEGATIVE, "probability": None},
         ]
     }
     csv = asyncio.run(write(Answers([True, False], [None, None], CSV)))
-    assert csv == b"prediction,probability\nRain,\nNo_Rain,\n"
+    assert csv.decode() == f"prediction,probability\n{POSITIVE},\n{NEGATIVE},\n"
 
 
 @pytest.mark.parametrize("media_type", [JSON, CSV])

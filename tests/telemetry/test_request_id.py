@@ -80,7 +80,7 @@ def test_log_lines_of_a_request_have_its_id(bentoml_home: Path, tmp_path: Path, 
         model = httpx.get(f"{url}/model").json()["tags"]["classifier"]
     assert first.headers["X-Model-Version"] == model
     lines = output.read_text().splitlines()
-    access = [line for line in lines if "/predict" in line]
+    access = [line for line in lines if "path=/predict" in line]
     assert len(access) == 3
     if log_format == "text":
         assert "(request=first-one)" in access[0]

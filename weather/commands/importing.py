@@ -9,6 +9,7 @@ from pathlib import Path
 from weather.commands.output import busy, put, say
 from weather.commands.parsers import Commands, add_command
 from weather.contract.names import MODEL_FILE, SCALER_FILE
+from weather.contract.variables import POSITIVE
 from weather.importing.errors import BadArtifact
 from weather.importing.reading.artifacts import Artifacts, read
 from weather.importing.reading.hints import Hints
@@ -125,7 +126,7 @@ def import_artifacts(given: argparse.Namespace) -> None:
         ties = f" but for {agreement.ties} at a tie" if agreement.ties else ""
         say(f"beside {given.check}, {agreement.rows:,} rows{out}: no label differs{ties}{apart}", "green")
     if known:
-        say(f"{known.name}; Rain above probability {known.threshold:g}")
+        say(f"{known.name}; {POSITIVE} above probability {known.threshold:g}")
     else:
         say("no manifest: horizon, threshold and training range are unknown", "yellow")
     say(artifacts.card.note)

@@ -1,7 +1,7 @@
 """The declaration of the contract: its fields, class words, examples, and what the service is called.
 
 Everything that depends on which fields there are follows from this module: parsing, messages, OpenAPI,
-metrics, logs, the page, the load tests. A fork to other fields changes this file, training and the artifacts.
+metrics, logs, the page, the load tests. ``make fork`` makes a project with another one.
 """
 
 from __future__ import annotations

@@ -7,45 +7,7 @@ from collections.abc import Sequence
 
 from weather.contract.variables import FEATURES, UNITS
 from weather.importing.errors import BadArtifact
-
-SYNONYMS: dict[str, tuple[str, ...]] = {
-    "temp_c": ("temperature_c", "temperature", "temp", "air_temperature", "air_temp", "temp_celsius"),
-    "humidity": ("relative_humidity", "rel_humidity", "hum", "humid", "rh"),
-    "wind_speed_kmph": ("wind_speed", "wind_speed_kmh", "wind_kmph", "wind_kph", "wind_speed_kph", "wspd"),
-    "wind_bearing_degree": (
-        "wind_bearing_degrees",
-        "wind_bearing",
-        "wind_direction",
-        "wind_direction_degrees",
-        "wind_dir",
-        "wind_deg",
-        "wdir",
-    ),
-    "visibility_km": ("visibility", "visib", "vis", "vis_km"),
-    "pressure_millibars": (
-        "pressure",
-        "pressure_mbar",
-        "pressure_mb",
-        "pressure_hpa",
-        "sea_level_pressure",
-        "slp",
-        "mslp",
-        "press",
-    ),
-    "current_weather_condition": (
-        "current_condition",
-        "current_weather",
-        "weather_condition",
-        "condition",
-        "rain",
-        "rain_now",
-        "raining",
-        "is_raining",
-    ),
-}
-"""Other names of a field; capitals, blanks and underscores don't matter. The old system's columns
-(``Temperature_C``, ``Wind_bearing_degrees``, ...) are among them.
-"""
+from weather.importing.reading.vocabulary import SYNONYMS
 
 OTHER_UNITS = (
     *("f", "fahrenheit", "k", "kelvin", "percent", "pct", "ms", "mps", "mph", "kt", "kts", "knots"),

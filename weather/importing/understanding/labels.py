@@ -7,26 +7,10 @@ from collections.abc import Sequence
 
 from weather.contract.variables import NEGATIVE, POSITIVE
 from weather.importing.errors import BadArtifact
+from weather.importing.reading.vocabulary import DRY_WORDS, RAIN_WORDS, STEMS
 
-RAIN_WORDS = ("rain", "raining", "rainy", "wet", "yes", "y", "true", "t", "positive")
-DRY_WORDS = (
-    "no rain",
-    "not rain",
-    "not raining",
-    "dry",
-    "no",
-    "n",
-    "false",
-    "f",
-    "negative",
-    "none",
-    "clear",
-    "sun",
-)
-
-RAIN = frozenset({"rain", "raining", "rainy"})
 NOT = frozenset({"no", "not", "non", "none", "never", "without", "wont"})
-"""Words within a label: ``rain_tomorrow``, ``no_rain_tomorrow``."""
+"""Words that turn a label into its contrary: ``no_rain_tomorrow``."""
 
 TRUTH = {"false": 0.0, "true": 1.0}
 """Truth values, which converters write as numbers."""
@@ -75,7 +59,7 @@ def _meaning(label: object) -> bool | None:
     """Whether a label says rain, None if it says neither that nor the contrary."""
     known = WORDS.get(bare(label))
     words = set(re.split(r"[\W_]+", re.sub("n['’]t", "nt", str(label).lower())))
-    if known is None and words & RAIN:
+    if known is None and words & STEMS:
         return not words & NOT
     return known
 
