@@ -26,7 +26,7 @@ DEVELOPMENT := $(if $(HELP),,$(VENV)/development)
 # $(call command,MODULE OF THE PARSER,COMMAND)
 command = $(if $(HELP),@$(PYTHON) -m $(1) --help,$(2) $(ARGS))
 
-.PHONY: figures help doctor needs-NAME needs-DATA serve stations key train import evaluate drift bento image image-stations render loadtest loadtest-stations chaos test-replicas fuzz bench capacity picture notebook test test-stations test-all coverage test-image test-image-stations test-clients test-artifacts check docs docs-serve hooks lock fork clean
+.PHONY: figures help doctor needs-NAME needs-DATA needs-FIELDS serve stations key train import evaluate drift bento image image-stations render loadtest loadtest-stations chaos test-replicas fuzz bench capacity picture notebook test test-stations test-all coverage test-image test-image-stations test-clients test-artifacts check docs docs-serve hooks lock fork clean
 
 help: ## show this list
 	@awk '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -65,10 +65,11 @@ $(VENV)/import: requirements/import.lock | $(BIN)/python
 	@touch $@
 
 # A variable that a target can't do without; asked for before anything is installed.
-needs-NAME needs-DATA:
+needs-NAME needs-DATA needs-FIELDS:
 	$(if $($(@:needs-%=%)),,$(error $(EXAMPLE_$(@:needs-%=%))))
 EXAMPLE_NAME = give the client's name: make key NAME=station-7
-EXAMPLE_DATA = give your observations: make evaluate DATA=mine.csv (docs/training.md has the columns)
+EXAMPLE_DATA = give your observations: make evaluate DATA=mine.csv (docs/first-model.md has the columns)
+EXAMPLE_FIELDS = give a name and its fields: make fork NAME=iris_virginica FIELDS=fork/examples/iris.toml (docs/fork.md)
 
 ##@ serve
 
@@ -98,8 +99,8 @@ drift: $(if $(HELP),$(VENV)/import,$(VENV)/development) ## drift report of LOG=F
 	$(if $(HELP),,mkdir -p reports)
 	$(BIN)/python train_import.py drift $(if $(HELP),,--log $(or $(LOG),reports/forecasts) --out reports/drift.md) $(ARGS)
 
-fork: $(VENV)/development ## start a project for another problem: NAME=…, FIELDS=fields.toml (DATA=FILE.csv, TO=FOLDER)
-	$(if $(and $(NAME),$(FIELDS)),,$(error give NAME=… and FIELDS=fields.toml, see docs/fork.md))
+fork: EXAMPLE_NAME = $(EXAMPLE_FIELDS)
+fork: needs-NAME needs-FIELDS $(VENV)/development ## start a project for another problem: NAME=…, FIELDS=fields.toml (DATA=FILE.csv, TO=FOLDER)
 	$(BIN)/python -m fork '$(NAME)' '$(FIELDS)' $(if $(DATA),--data '$(DATA)') $(if $(TO),--to '$(TO)')
 
 ##@ ship

@@ -30,9 +30,12 @@ def bench() -> argparse.ArgumentParser:
         "--rounds", type=int, default=7, help="at least 6 for confidence intervals (default: 7)"
     )
     made.add_argument("--seconds", type=int, default=2, help="of load at a time (default: 2)")
-    made.add_argument("--only", default="", help="of the peers and ablations those whose name contains this")
+    made.add_argument("--only", default="", help="only the peers and ablations whose name contains this")
     made.add_argument(
-        "--python", action="append", default=[], help="a peer more: this service by another Python"
+        "--python",
+        action="append",
+        default=[],
+        help="also measure this service on this Python; repeatable",
     )
     made.add_argument("--publish", action="store_true", help="write the tables to README.md and docs/")
     return made

@@ -186,7 +186,7 @@ class Client(FastHttpUser):
     ) -> None:
         """POST ``body``; the response must have ``status`` and a text in which ``fault`` finds nothing.
 
-        A documented 429 is no failure; the client then waits for Retry-After and a random time.
+        A documented 429 is not a failure; the client then waits for Retry-After and a random time.
         """
         with self.client.post(
             path, data=body, headers={"Content-Type": media_type}, name=name, catch_response=True

@@ -32,7 +32,7 @@ def publish(document: Path, command: str, text: str) -> None:
 def excerpt(text: str, rows: Sequence[str], columns: Sequence[str]) -> str:
     """A text with only these rows (by their first cell) and columns (by title) of its Markdown table.
 
-    Rows that the table does not have are left out, and all lines that are no table stay.
+    Rows that the table does not have are left out, and all lines that are not part of a table stay.
 
     Raises:
         ValueError: the table does not have one of the columns.

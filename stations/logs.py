@@ -75,6 +75,6 @@ class RequestId:
         try:
             await self.app(scope, receive, named)
         finally:
-            # The route's template, not the path: station names and secrets are no labels.
+            # The route's template, not the path: station names and secrets are not labels.
             route = getattr(scope.get("endpoint"), "__name__", "none")
             request_seconds.labels(route).observe(time.perf_counter() - start)

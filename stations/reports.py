@@ -143,7 +143,7 @@ def seconds_of(text: str) -> float:
     """ISO 8601 as Unix seconds; without an offset it is UTC.
 
     Raises:
-        ValueError: it is no such time.
+        ValueError: it is not such a time.
     """
     moment = datetime.fromisoformat(text.strip())
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

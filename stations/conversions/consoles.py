@@ -17,7 +17,7 @@ MISSING = {"", "--", "-9999", "-9999.0", "-999", "NA", "null"}
 
 
 class Fields:
-    """The text fields of a request, as numbers; a field that is no number becomes a note."""
+    """The text fields of a request, as numbers; a field that is not a number becomes a note."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.fields = fields
@@ -33,7 +33,7 @@ class Fields:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            self.notes.append(f"{name} is no number; it was left out")
+            self.notes.append(f"{name} is not a number; it was left out")
             return None
         return value
 
@@ -55,14 +55,14 @@ def time_of(text: str, now: float) -> int:
     """``dateutc``: ``2024-05-01 12:34:56``, or ``now``.
 
     Raises:
-        Refused: it is no such time, or ahead of our clock.
+        Refused: it is not such a time, or ahead of our clock.
     """
     if text.strip() in ("now", ""):
         return int(now)
     try:
         moment = datetime.strptime(text.replace("T", " ").replace("+", " ").strip(), "%Y-%m-%d %H:%M:%S")
     except ValueError:
-        raise refused("dateutc", "dateutc is no time such as 2024-05-01 12:34:56, or now") from None
+        raise refused("dateutc", "dateutc is not a time such as 2024-05-01 12:34:56, or now") from None
     return checked_time(moment.replace(tzinfo=UTC).timestamp(), now)
 
 

@@ -108,7 +108,7 @@ def _moment(text: str, reference: float) -> datetime:
                 return moment
         before = datetime(year, month, 1, tzinfo=UTC) - timedelta(days=1)
         year, month = before.year, before.month
-    raise refused("time", f"{match.group()} is no time of the last months", "metar_invalid")
+    raise refused("time", f"{match.group()} is not a time in the last months", "metar_invalid")
 
 
 def _values(decoded: Any, text: str, notes: list[str]) -> dict[str, float]:

@@ -115,7 +115,7 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
     """The JSON form of a GET query.
 
     Raises:
-        Refused: a value is no number.
+        Refused: a value is not a number.
     """
     record: dict[str, Any] = {}
     faults: list[Fault] = []
@@ -128,7 +128,7 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
             match = WITH_UNIT.fullmatch(text)
             number = _number(match.group(1)) if match else None
             if match is None or number is None:
-                faults.append(Fault((name,), f"{name} is no number with a unit", "type_error"))
+                faults.append(Fault((name,), f"{name} is not a number with a unit", "type_error"))
                 continue
             units = {match.group(2), query.get(f"{name}_unit", "")} - {""}
             if len(units) > 1:

@@ -95,12 +95,16 @@ def test_every_target_is_phony_and_every_explained_one_is_listed() -> None:
     phony = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
     targets = set(re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.MULTILINE))
     assert targets <= phony
-    assert phony - targets == {"needs-NAME", "needs-DATA"}
+    assert phony - targets == {"needs-NAME", "needs-DATA", "needs-FIELDS"}
 
 
 @pytest.mark.parametrize(
     ("target", "sentence"),
-    [("key", "make key NAME=station-7"), ("evaluate", "make evaluate DATA=mine.csv")],
+    [
+        ("key", "make key NAME=station-7"),
+        ("evaluate", "make evaluate DATA=mine.csv"),
+        ("fork", "make fork NAME=iris_virginica FIELDS=fork/examples/iris.toml"),
+    ],
 )
 def test_a_variable_that_is_missing_is_asked_for_at_once(target: str, sentence: str, tmp_path: Path) -> None:
     done = make(tmp_path, target)

@@ -145,7 +145,7 @@ def test_optional_fields_may_be_missing(tmp_path: Path) -> None:
     ("options", "complaint"),
     [
         (["--in", "nowhere*.csv"], "there is no file nowhere*.csv"),
-        (["--in", "rows.csv", "--tag", "weather-classifier:none"], "is no classifier of the model store"),
+        (["--in", "rows.csv", "--tag", "weather-classifier:none"], "is not a classifier in the model store"),
         (["--in", "rows.csv", "--tag", "x", "--scaler", "none"], "give a tag or artifacts, not both"),
         (["--in", "rows.csv", "--workers", "0"], "must be greater than 0"),
         (["--in", "shifted.csv"], "all of 3 rows were rejected; out/_rejected.csv says why"),

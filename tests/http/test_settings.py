@@ -139,8 +139,8 @@ def test_a_variable_that_is_no_setting_is_named_with_the_one_that_is_meant(
     monkeypatch.setenv(misspelt, "keys")
     monkeypatch.setenv(other, "1")
     assert unknown_variables() == [
-        f"{misspelt} is no setting and has no effect; WEATHER_API_KEYS_FILE is one",
-        f"{other} is no setting and has no effect",
+        f"{misspelt} is not a setting and has no effect; WEATHER_API_KEYS_FILE is one",
+        f"{other} is not a setting and has no effect",
     ]
 
 

@@ -220,7 +220,7 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "raw contents cut": (
         {"inputs": [{**MATRIX, "contents": None}], "raw_input_contents": [b"x" * 55]},
-        "the size of raw_input_contents[0] is no multiple of the size of its datatype",
+        "the size of raw_input_contents[0] is not a multiple of the size of its datatype",
     ),
 }
 

@@ -349,7 +349,7 @@ def test_sizes_of_binary_data_that_do_not_fit_are_refused(client: Client) -> Non
     )
     body, headers = with_binary([("observations", rows.view(np.uint8)[:, :27], "FP32")])
     sentence = refusal(client.post(f"{MODEL}/infer", content=body, headers=headers))
-    assert sentence == "the binary_data_size of inputs[0] is no multiple of the size of its datatype"
+    assert sentence == "the binary_data_size of inputs[0] is not a multiple of the size of its datatype"
     sentence = refusal(client.post(f"{MODEL}/infer", content=b"x" * 29, headers={HEADER: "0"}))
     assert sentence.endswith("28 bytes as FP32 or 56 bytes as FP64")
     body, headers = with_binary([("observations", rows, "BF16")])

@@ -126,7 +126,7 @@ def test_the_stations_export_says_what_came_within_the_horizon(tmp_path: Path) -
     assert wet["temp_c"].round(1).tolist() == [17.1, 18.1, 19.1]
     assert len(joined) == 48 - 1 - 3, "not the hour of rain, which was logged as dry, nor those at the end"
     assert set(joined["day"].dt.strftime("%F")) == {"2026-01-01", "2026-01-02"}, "when it was observed"
-    assert joined["visibility_km"].notna().all(), "an assumed visibility is no reason not to join"
+    assert joined["visibility_km"].notna().all(), "an assumed visibility is not a reason not to join"
     with pytest.raises(BadData, match="give --horizon"):
         join(log.table, export(tmp_path), None)
 

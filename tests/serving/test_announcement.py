@@ -54,7 +54,7 @@ def test_once_ready_it_shows_a_request_to_paste(bentoml_home: Path, tmp_path: Pa
         trust.check_hostname = False
     with file.open("wb") as log, running(bentoml_home, flags=flags, log=log, trust=trust) as service:
         command = request(file)
-        assert f"Ready on {service.url}, which is a page" in file.read_text()
+        assert f"Ready on {service.url}. Open it in a browser, or send a request:\ncurl" in file.read_text()
         done = subprocess.run(
             ["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=True
         )

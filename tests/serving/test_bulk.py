@@ -130,13 +130,13 @@ HINT = "remove them, or add keep=all to the query to have them back with the for
     [
         (HEADER.replace(",", ";"), ["the separator is ';': separate the columns by commas"]),
         (HEADER.replace(",", "\t"), ["the separator is a tab: separate the columns by commas"]),
-        (f"station,{HEADER}", [f"the first line has columns that are no fields: station; {HINT}"]),
+        (f"station,{HEADER}", [f"the first line has columns that are not fields: station; {HINT}"]),
         (HEADER.replace(f"{FIRST},", ""), [f"the first line lacks {FIRST}"]),
         (
             HEADER.replace(FIRST, FIRST.upper()),
             [
                 f"the first line lacks {FIRST}",
-                f"the first line has columns that are no fields: {FIRST.upper()}; {HINT}",
+                f"the first line has columns that are not fields: {FIRST.upper()}; {HINT}",
             ],
         ),
         (HEADER + f",{FIRST}", [f"the first line names a column more than once: {FIRST}"]),

@@ -102,7 +102,7 @@ def test_csv_may_have_no_column_of_it() -> None:
     ("header", "sentence"),
     [
         ([*FEATURES, FIELD], f"the first line names a column more than once: {FIELD}"),
-        ([*FEATURES, "dewpoint"], "the first line has columns that are no fields: dewpoint; "),
+        ([*FEATURES, "dewpoint"], "the first line has columns that are not fields: dewpoint; "),
         ([name for name in FEATURES[1:] if name != FIELD], f"the first line lacks {FEATURES[0]}"),
     ],
 )

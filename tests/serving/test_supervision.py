@@ -119,7 +119,7 @@ def test_a_closed_terminal_ends_the_service_unless_nohup_says_otherwise(
         os.close(terminal)
         if before:
             until(lambda: "The terminal was closed" in output.read_text())
-            service.process.send_signal(signal.SIGHUP)  # the second one is no terminal's, and is obeyed
+            service.process.send_signal(signal.SIGHUP)  # the second one is not a terminal's, and is obeyed
             until(lambda: "is served already" in output.read_text())
             assert service.workers() == workers
         else:

@@ -152,7 +152,7 @@ def test_no_pressure_is_reduced_with_a_temperature_near_0_k() -> None:
 
 @pytest.mark.parametrize("text", ["2026-11-26 03:00:00", "yesterday", "2026-11-26"])
 def test_a_console_s_wrong_clock_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match=r"dateutc is no time|ahead of this service's clock"):
+    with pytest.raises(Refused, match=r"dateutc is not a time|ahead of this service's clock"):
         ecowitt.parse({**FORM, "dateutc": text}, "home", None, NOW)
 
 
@@ -280,7 +280,7 @@ def test_a_query_is_the_same_as_its_json() -> None:
         "raining": True,
         "elevation_m": 12,
     }
-    with pytest.raises(Refused, match="temperature is no number with a unit"):
+    with pytest.raises(Refused, match="temperature is not a number with a unit"):
         named.from_query({"temperature": "warm"})
     with pytest.raises(Refused, match="temperature has a unit, and temperature_unit is another"):
         named.from_query({"temperature": "51.3 °F", "temperature_unit": "°C"})

@@ -47,8 +47,8 @@ def test_a_file_without_visibility_is_read(tmp_path: Path) -> None:
     ("spoil", "complaint"),
     [
         (lambda t: t.drop(columns="Humidity"), "lacks the column.* Humidity"),
-        (lambda t: t.assign(Humidity="wet"), "Humidity holds something that is no number"),
-        (lambda t: t.assign(Timestamp="2024-05-77"), "Timestamp holds something that is no time"),
+        (lambda t: t.assign(Humidity="wet"), "Humidity holds something that is not a number"),
+        (lambda t: t.assign(Timestamp="2024-05-77"), "Timestamp holds something that is not a time"),
         (lambda t: t.assign(Timestamp="noon"), "row 1: Timestamp must begin with the year"),
         (lambda t: t.assign(Timestamp="01/05/2024 13:00"), "nobody can tell day from month"),
         (lambda t: t.assign(Timestamp=1714568400), "Timestamp must begin with the year"),
@@ -59,6 +59,14 @@ def test_a_file_without_visibility_is_read(tmp_path: Path) -> None:
 def test_bad_files_are_refused_by_column(spoil, complaint: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(BadData, match=complaint):
         samples(read(spoil(record(20)), tmp_path), 1)
+
+
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_another_separator_is_named(separator: str, word: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    record(20).to_csv(path, index=False, sep=separator)
+    with pytest.raises(BadData, match=f"is separated by {word}: separate the columns by commas"):
+        from_csv(path)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

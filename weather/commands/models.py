@@ -22,7 +22,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def models(given: argparse.Namespace) -> None:
-    """List the pairs in the model store, the latest marked, and what was the latest when."""
+    """List the pairs in the model store, the latest marked, and the history."""
     from weather.importing import latest as store
 
     store.settle()

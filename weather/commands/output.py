@@ -54,7 +54,7 @@ def put(data: object, text: str, as_json: bool) -> None:
 
 @contextmanager
 def stages() -> Iterator[Stage]:
-    """A progress bar for each stage; nothing where stderr is no terminal."""
+    """A progress bar for each stage; nothing where stderr is not a terminal."""
     with Progress(console=console, disable=not console.is_terminal) as progress:
         yield lambda name, steps: partial(progress.advance, progress.add_task(name, total=steps))
 

@@ -66,7 +66,7 @@ def promote(given: argparse.Namespace) -> None:
 
 
 def rollback(given: argparse.Namespace) -> None:
-    """Make the pair the latest that was the latest before; again goes back one more."""
+    """Make the previous latest pair the latest again; repeat it to go back further."""
     from weather.commands.pairs import checked
     from weather.importing import latest as store
 

@@ -115,7 +115,7 @@ def _model(given: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
         classifier = bentoml.models.get(given.tag)
         scaler = bentoml.models.get(str(classifier.info.metadata["scaler"]))
     except (BentoMLException, KeyError) as error:
-        raise BadArtifact(f"{given.tag} is no classifier of the model store: {error}") from None
+        raise BadArtifact(f"{given.tag} is not a classifier in the model store: {error}") from None
     load(scaler, classifier)  # which checks the files and the golden rows
     return Path(classifier.path_of(COMPILED_FILE)).read_bytes(), optional_fields(classifier.info.metadata)
 

@@ -125,7 +125,7 @@ def unknown_variables() -> list[str]:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             meant = get_close_matches(name.upper(), known, 1)
             hint = f"; {meant[0]} is one" if meant else ""
-            sentences.append(f"{name} is no setting and has no effect{hint}")
+            sentences.append(f"{name} is not a setting and has no effect{hint}")
     return sentences
 
 

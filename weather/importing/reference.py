@@ -100,7 +100,7 @@ def read_reference(path: Path, label: Mapping[str, Any] | None) -> Reference:
     """A user's file; ``label`` has the model's ``classes`` and which of them is ``rain``.
 
     Raises:
-        BadArtifact: not CSV, columns missing, or a value that is no number.
+        BadArtifact: not CSV, columns missing, or a value that is not a number.
     """
     try:
         table = list(csv.reader(io.StringIO(read_bytes(path, MAX_BYTES).decode("utf-8-sig"), newline="")))

@@ -26,7 +26,7 @@ def split(body: bytes, length: str | None) -> tuple[bytes, bytes]:
     """The JSON and the binary data of a body; ``length`` is the header's value, None if it is missing.
 
     Raises:
-        Problem: 400, for a length that is no number or more than the body has.
+        Problem: 400, for a length that is not a number or more than the body has.
     """
     if length is None:
         return body, b""

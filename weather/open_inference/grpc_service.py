@@ -96,7 +96,7 @@ def inputs(request: Any) -> Iterator[InputTensor]:
         else:
             data = binary.elements(raw[index], tensor.datatype)
         if data is None:
-            message = f"the size of raw_input_contents[{index}] is no multiple of the size of its datatype"
+            message = f"the size of raw_input_contents[{index}] is not a multiple of the size of its datatype"
             raise bad_request([Fault(["raw_input_contents", index], message, "binary_data")])
         yield InputTensor(tensor.name, tensor.datatype, list(tensor.shape), data)
 

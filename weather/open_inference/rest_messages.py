@@ -159,7 +159,7 @@ def inputs(tensors: Sequence[RequestInput], raw: bytes) -> Iterator[InputTensor]
             data, start = binary.elements(raw[start:end], tensor.datatype), end
             if data is None:
                 message = (
-                    f"the binary_data_size of inputs[{index}] is no multiple of the size of its datatype"
+                    f"the binary_data_size of inputs[{index}] is not a multiple of the size of its datatype"
                 )
                 raise bad_request(
                     [Fault(["inputs", index, "parameters", "binary_data_size"], message, "binary_data")]

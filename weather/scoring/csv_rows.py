@@ -31,7 +31,7 @@ BLOCK = 4 << 20
 MAX_LINE = 1 << 20
 
 BLANK = re.compile(rb'\s*("[ \t]*")?\s*')
-"""Lines that are no rows, to the API too."""
+"""Lines that are not rows, to the API too."""
 
 QUOTED = re.compile(rb'(?<![^,\n])"[^"\n]*(?:""[^"\n]*)*"(?=[,\r\n]|\Z)')
 """A cell in quotes."""
@@ -165,7 +165,7 @@ def _numbers(cells: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Numbers, NaN where a cell has none, and which cells are empty."""
     try:
         return pc.cast(cells, pa.float64()).to_numpy(), np.zeros(len(cells), np.bool_)
-    except pa.ArrowInvalid:  # at least one cell is no number
+    except pa.ArrowInvalid:  # at least one cell is not a number
         trimmed = pc.ascii_trim_whitespace(cells)
         numbers = pc.if_else(pc.match_substring_regex(trimmed, NUMBER), trimmed, pa.scalar(None, pa.string()))
         values = pc.cast(numbers, pa.float64()).to_numpy(zero_copy_only=False)

@@ -46,7 +46,7 @@ class Address:
         key = " -H 'Authorization: Bearer KEY'" * self.keys
         insecure = "k" * self.tls
         return (
-            f"Ready on {self.url}, which is a page in a browser; a request:\n"
+            f"Ready on {self.url}. Open it in a browser, or send a request:\n"
             f"curl -s{insecure} {self.url}{SINGLE} -H 'Content-Type: application/json'{key} "
             f"-d '{json.dumps(EXAMPLE)}'"
         )

@@ -86,7 +86,7 @@ def header_faults(
     if missing := [name for name in FEATURES if name not in names and name not in optional]:
         faults.append(Fault([], f"the first line lacks {', '.join(missing)}", "csv_header"))
     if not others and (surplus := [name for name in names if name not in FEATURES]):
-        message = f"the first line has columns that are no fields: {shortened(surplus)}; {KEEP_HINT}"
+        message = f"the first line has columns that are not fields: {shortened(surplus)}; {KEEP_HINT}"
         faults.append(Fault([], message, "csv_header"))
     return faults
 

@@ -81,7 +81,7 @@ def rows_of(records: list[Any], optional: frozenset[str]) -> NDArray[np.float64]
     """The values of records that follow the contract; None if one does not, or if there is no record.
 
     Raises:
-        KeyError, TypeError: a record lacks a field, or is no object.
+        KeyError, TypeError: a record lacks a field, or is not an object.
         OverflowError: a number has hundreds of digits.
     """
     try:

@@ -85,7 +85,7 @@ def cleaned(
         if wrong.mean() > 0.5 or foreign.mean() > FOREIGN:
             unit = likely_unit(feature, known)
             raise BadData(
-                f"{name}: {wrong.sum():,} of {counted(len(known), 'value')} of {column} can't be: "
+                f"{name}: {wrong.sum():,} of {counted(len(known), 'value')} of {column} are impossible: "
                 f"{f'are they {unit}' if unit else 'is it another unit'}? Give {accepted(feature)}"
             )
         if sentence := doubt(feature, column, known[~wrong]):

@@ -29,6 +29,9 @@ CSV_COLUMNS = {
 
 OPTIONAL_COLUMN = "Visibility_km"
 
+SEPARATORS = {";": "semicolons", "\t": "tabs"}
+"""Other than commas, of spreadsheets in other languages."""
+
 YEAR_FIRST = r"\s*\d{4}[-/.]\d"
 """How a Timestamp begins; pandas takes each of the other forms, in one file, as it sees fit."""
 
@@ -92,6 +95,9 @@ def from_csv(path: Path) -> Observations:
         raw = pd.read_csv(path)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise BadData(f"{path} can't be read as CSV: {error}") from error
+    for separator, word in SEPARATORS.items():
+        if separator in str(raw.columns[0]):
+            raise BadData(f"{path} is separated by {word}: separate the columns by commas")
     notes: list[str] = []
     if OPTIONAL_COLUMN not in raw.columns:
         raw[OPTIONAL_COLUMN] = np.nan
@@ -115,14 +121,14 @@ def from_csv(path: Path) -> Observations:
     try:
         hours = pd.to_datetime(raw["Timestamp"], utc=True, format="mixed")
     except (ValueError, TypeError) as error:
-        raise BadData(f"{path}: the column Timestamp holds something that is no time: {error}") from error
+        raise BadData(f"{path}: the column Timestamp holds something that is not a time: {error}") from error
     columns["hour"] = hours.dt.tz_localize(None).dt.round("h")
     for theirs, ours in CSV_COLUMNS.items():
         try:
             columns[ours] = pd.to_numeric(raw[theirs]).astype(float)
         except (ValueError, TypeError) as error:
             raise BadData(
-                f"{path}: the column {theirs} holds something that is no number: {error}"
+                f"{path}: the column {theirs} holds something that is not a number: {error}"
             ) from error
     table = pd.DataFrame(columns)
     stray = ~table[RAIN_NOW].isin([0.0, 1.0]) & table[RAIN_NOW].notna()

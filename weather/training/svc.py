@@ -38,7 +38,7 @@ def to_onnx(model: SvcModel) -> bytes:
     label is the decision at the model's own threshold.
 
     Raises:
-        ValueError: the classifier's kernel is not RBF, or its gamma is no number.
+        ValueError: the classifier's kernel is not RBF, or its gamma is not a number.
     """
     svc = model.classifier
     if svc.kernel != "rbf" or isinstance(svc.gamma, str):

@@ -40,7 +40,7 @@ NO_CARD = Card("no model card: /model will say what the files tell")
 def read_card(folder: Path, about: Sequence[str]) -> Card:
     """The card in ``folder`` if it names every SHA-256 of ``about``, with the pictures that it shows.
 
-    A card is no reason to refuse artifacts: what can't be used is left out, and the note says why.
+    A card is not a reason to refuse artifacts: what can't be used is left out, and the note says why.
     """
     path = folder / CARD_FILE
     try:

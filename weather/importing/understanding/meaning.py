@@ -46,7 +46,7 @@ def meaning(original: Original, roles: Roles, arrays: Arrays, hints: Hints) -> O
                 f"({_range(columns_of(score.names, arrays))}): if it is a logit, say so with --logit"
             )
         remarks.append(
-            f"{', '.join(roles.score)} is no probability ({_range(columns_of(score.names, arrays))})"
+            f"{', '.join(roles.score)} is not a probability ({_range(columns_of(score.names, arrays))})"
         )
     if label is not None and score is not None:
         score = _agreeing(label, score, arrays, certain, remarks)

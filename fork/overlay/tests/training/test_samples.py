@@ -69,7 +69,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 def test_a_cell_that_is_no_number_is_named_with_its_line(tmp_path: Path) -> None:
     rows = table()
     rows[3][COLUMNS[FIELD]] = "a lot"
-    with pytest.raises(BadData, match=f"line 5: {re.escape(COLUMNS[FIELD])} is 'a lot', which is no number"):
+    with pytest.raises(BadData, match=f"line 5: {re.escape(COLUMNS[FIELD])} is 'a lot', which is not a number"):
         read(written(tmp_path, rows))
 
 

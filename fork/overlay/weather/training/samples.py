@@ -50,7 +50,7 @@ def read(path: Path) -> Samples:
     """The rows of a CSV file, separated by commas or semicolons, with a column for each field and the class.
 
     Raises:
-        BadData: it has not these columns, a cell is no number, or too little of it can be used.
+        BadData: it has not these columns, a cell is not a number, or too little of it can be used.
     """
     try:
         content = path.read_bytes()
@@ -135,7 +135,7 @@ def _value(path: Path, line: int, column: str, cell: str | None) -> float:
         return math.nan
     value = number(cell)
     if isinstance(value, str) or not math.isfinite(value):
-        raise BadData(f"{path}, line {line}: {column} is {cell[:40]!r}, which is no number")
+        raise BadData(f"{path}, line {line}: {column} is {cell[:40]!r}, which is not a number")
     return value
 
 
