@@ -27,7 +27,7 @@ they have, and how long their values are, is the client's choice."""
 
 
 LINE_END = "\r\n"
-"""Python 3.11 puts a value with line breaks in quotes only if the writer's own line end has these characters."""
+"""Python 3.11 puts a value with line breaks in quotes only if the writer's own line end has these."""
 
 
 @dataclass(frozen=True)
@@ -91,19 +91,17 @@ async def _separate(reader: Any, keep: Keep, optional: frozenset[str]) -> tuple[
     # Each row is written with one call.
     write_kept = csv.writer(SimpleNamespace(write=add), lineterminator=LINE_END).writerow
     write_kept(names)
-    count = 0
     turn = perf_counter()
-    for cells in filter(is_row, reader):
+    for index, cells in enumerate(filter(is_row, reader)):
+        if index == MAX_ROWS:
+            check_count(index + 1 + sum(map(is_row, reader)))
         if len(cells) != len(names):
-            faults.append(wrong_length(count, cells, names))
+            faults.append(wrong_length(index, cells, names))
             if len(faults) == MAX_FAULTS:
                 break
         else:
             write_fields([cells[place] for place in places])
             write_kept(cells)
-        count += 1
-        if count > MAX_ROWS:
-            check_count(count + sum(map(is_row, reader)))
         if perf_counter() - turn > TURN_SECONDS:
             await serve_others()
             turn = perf_counter()
