@@ -28,6 +28,9 @@ MEGABYTES = {"import.lock": 300, "training.lock": 700, "development.lock": 1600}
 
 LINE_SECONDS = 15
 TICK_SECONDS = 0.5
+STOP_SECONDS = 10
+"""For pip to remove what it has fetched after a Ctrl-C."""
+
 REASON_LINES = 20
 """Of pip's output, shown when it fails."""
 
@@ -119,17 +122,28 @@ def install(locks: list[Path], display: Display, *options: str) -> int:
                 arriving.put(line)
             arriving.put(None)
 
-        threading.Thread(target=read, daemon=True).start()
-        while True:
-            display.update(progress)
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        try:
+            while True:
+                display.update(progress)
+                try:
+                    line = arriving.get(timeout=TICK_SECONDS)
+                except queue.Empty:
+                    continue
+                if line is None:
+                    break
+                lines.append(line)
+                progress.read(line)
+        except KeyboardInterrupt:
+            # A terminal sends Ctrl-C to pip too. It must have ended before the next installation begins,
+            # and before its output, which the thread reads, is closed.
             try:
-                line = arriving.get(timeout=TICK_SECONDS)
-            except queue.Empty:
-                continue
-            if line is None:
-                break
-            lines.append(line)
-            progress.read(line)
+                pip.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                pip.kill()
+            reader.join(STOP_SECONDS)
+            raise
     display.close()
     if pip.returncode:
         print("".join(lines[-REASON_LINES:]), end="", file=sys.stderr)

@@ -101,6 +101,7 @@ def test_only_browsers_get_a_page_for_a_wrong_address(client: httpx.Client) -> N
         ("/a/b/c", "../../"),
         ("/v2/nothing", "../"),
         ("/static/x.js", "../"),
+        ("/a%2Fb", ""),  # one segment for a browser
     ):
         page = client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
         assert page.status_code == 404
@@ -111,6 +112,8 @@ def test_only_browsers_get_a_page_for_a_wrong_address(client: httpx.Client) -> N
         for accept in ("*/*", "application/json"):
             answer = client.get(path, headers={"Accept": accept})
             assert (answer.status_code, answer.json()["detail"]) == (404, [])
+        posted = client.post(path, headers={"Accept": "text/html, *; q=.2"})  # Java's HttpURLConnection
+        assert (posted.status_code, posted.json()["detail"]) == (404, [])
 
 
 def test_another_method_gets_the_standard_error_body(client: httpx.Client) -> None:

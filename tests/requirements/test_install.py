@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import venv
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.serving import PROJECT
+from tests.processes import started
 
 INSTALL = PROJECT / "requirements" / "install.py"
 
@@ -41,10 +44,15 @@ def wheel(folder: Path, name: str) -> str:
     return f"{name}==1.0 \\\n    --hash=sha256:{digest}\n"
 
 
+def environment_without_pip() -> dict[str, str]:
+    """The environment without what configures pip."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    return {**environment, "PIP_CONFIG_FILE": os.devnull}
+
+
 def install(python: Path, folder: Path, *arguments: Path | str) -> subprocess.CompletedProcess[str]:
     """Run it with the folder as the only source of packages."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-    environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_CONFIG_FILE": os.devnull}
+    environment = {**environment_without_pip(), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
     return subprocess.run(
         [python, INSTALL, *arguments], env=environment, capture_output=True, text=True, check=False
     )
@@ -66,6 +74,30 @@ def test_it_says_how_many_packages_where_and_what_they_took(python: Path, tmp_pa
     assert re.fullmatch(rf"3 packages installed in \d+ s; {re.escape(str(folder))} takes [\d,]+ MB", last)
     for name in ("first_package", "second_package", "third_package"):
         subprocess.run([python, "-c", f"import {name}"], check=True)
+
+
+def test_after_ctrl_c_it_says_so_and_pip_has_ended(python: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "some.lock"
+    lock.write_text(f"some_package==1.0 --hash=sha256:{'0' * 64}\n")
+    # pip takes a while to remove what it has fetched; here always.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys, time\n"
+        "if 'pip' in sys.orig_argv:\n"
+        "    signal.signal(signal.SIGINT, lambda *_: (time.sleep(2), os._exit(1)))\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as index:  # it never answers
+        index.settimeout(60)
+        url = f"http://127.0.0.1:{index.getsockname()[1]}/"
+        environment = {**environment_without_pip(), "PIP_INDEX_URL": url, "PYTHONPATH": str(tmp_path)}
+        with started(python, INSTALL, lock, env=environment, stderr=subprocess.PIPE) as process:
+            connection, _ = index.accept()  # pip's
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            _, said = process.communicate(timeout=60)
+            with pytest.raises(ProcessLookupError):
+                os.killpg(process.pid, 0)
+            connection.close()
+    assert process.returncode == 130
+    assert said.splitlines()[1:] == ["", "interrupted"], said
 
 
 def test_when_pip_fails_it_shows_why(python: Path, tmp_path: Path) -> None:

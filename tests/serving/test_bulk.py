@@ -16,7 +16,7 @@ from loadtest.stations import observation
 from tests.conftest import EXAMPLE
 from tests.fixtures.contract import FIRST, SECOND, beyond, with_token
 from weather.contract.faults import accepted
-from weather.contract.variables import BINARY, FEATURES, MAX_ROWS
+from weather.contract.variables import BINARY, FEATURES, LABELS, MAX_ROWS
 from weather.http.limits import MAX_FAULTS
 from weather.model.classifier import Classifier
 from weather.serving import bulk
@@ -183,6 +183,19 @@ def test_columns_that_are_kept_come_back_before_the_forecasts(client: httpx.Clie
     assert client.post("/predict_batch?keep=all", content=fields, headers=CSV).text.startswith(HEADER)
 
 
+def test_values_with_line_breaks_are_kept_in_quotes(client: httpx.Client) -> None:
+    values = ["a\nb", "a\rb", "a\r\nb", "\n", '"', ",", "", " x ", "=1", "\u2028"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*FEATURES, "no\nte"])
+    writer.writeheader()
+    writer.writerows({**EXAMPLE, "no\nte": value} for value in values)
+    answer = client.post("/predict_batch?keep=all", content=text.getvalue(), headers=CSV)
+    assert answer.status_code == 200, answer.text
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [row["no\nte"] for row in rows] == values
+    assert {row["prediction"] for row in rows} <= set(LABELS)
+
+
 def test_kept_columns_do_not_hide_faults(client: httpx.Client) -> None:
     header = f"station,{HEADER}"
     row = ",".join(str(EXAMPLE[name]) for name in FEATURES)
@@ -201,7 +214,9 @@ def test_kept_columns_do_not_hide_faults(client: httpx.Client) -> None:
     assert ask(f"probability,{HEADER}\n1,{row}\n") == [
         ([], "the column probability would be taken for the forecast's: rename it")
     ]
-    assert ask(f'{header}\n"A,{row}\n')[0][1] == "the lines after the first are not a table of numbers"
+    assert ask(f'{header}\nA,{row}\n"A,{row}\n')[0][1] == "line 3 is not CSV: unexpected end of data"
+    assert "line 2 is not CSV: field larger" in str(ask(f"{header}\n{'A' * 140_000},{row}\n")[0][1])
+    assert "more than once: (empty)" in str(ask(f",,{HEADER}\n,,{row}\n")[0][1])
     assert "10,001 observations" in str(ask("\n".join([header, *[f"A,{row}"] * (MAX_ROWS + 1)]))[0][1])
     for query in ("keep=some", "keep=", "keep=all&keep=all"):
         message = "the query parameter keep must be all or none, once"

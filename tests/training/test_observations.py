@@ -30,6 +30,7 @@ def test_zero_pressure_is_missing_and_the_last_value_stands(tmp_path: Path) -> N
         ("Pressure_millibars", 100, "of Pressure_millibars are impossible: are they in pascals"),
         ("Pressure_millibars", 0.1, "of Pressure_millibars are impossible: are they in kilopascals"),
         ("Pressure_millibars", 1 / 33.8639, "are impossible: are they in inches of mercury"),
+        ("Pressure_millibars", 0.7, "are they in millimetres of mercury, or not reduced to sea level"),
         ("Wind_speed_kmph", 1000, "of Wind_speed_kmph are impossible: are they in metres per hour"),
         ("Wind_bearing_degrees", 1000, "of Wind_bearing_degrees are impossible: is it another unit"),
     ],
@@ -74,6 +75,13 @@ def test_a_code_for_missing_values_is_no_other_unit(tmp_path: Path) -> None:
     notes = read(table, tmp_path).notes
     assert sum("counted as missing" in note for note in notes) == 4
     assert not [note for note in notes if "are these" in note]
+
+
+@pytest.mark.parametrize("code", [85, 99.9, 140])
+def test_a_code_that_would_be_possible_in_fahrenheit_is_no_other_unit(code: float, tmp_path: Path) -> None:
+    table = year()
+    table.loc[::10, "Temperature_C"] = code
+    assert any("200 values of temp_c outside -90" in note for note in read(table, tmp_path).notes)
 
 
 @pytest.mark.parametrize(

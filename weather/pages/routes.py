@@ -85,12 +85,16 @@ async def openapi(request: Request) -> Response:
 
 
 def http_error(request: Request, error: Exception) -> Response:
-    """Exception handler of Starlette's own errors: a page for a browser's 404, else the standard body."""
+    """Exception handler of Starlette's own errors: a page for a browser's 404, else the standard body.
+
+    No browser posts to an address that a person typed, but Java's HttpURLConnection accepts HTML by default.
+    """
     assert isinstance(error, HTTPException)
-    if error.status_code != 404 or not wants_page(request):
+    if error.status_code != 404 or request.method not in ("GET", "HEAD") or not wants_page(request):
         return http_problem(request, error)
-    # Relative to the address that was asked for, so that it works behind a path prefix.
-    root = "../" * (request.url.path.count("/") - 1)
+    # Relative to the address that was asked for, so that it works behind a path prefix. The raw path has
+    # the slashes that count for a browser: %2F is none.
+    root = "../" * (request.scope["raw_path"].count(b"/") - 1)
     return HTMLResponse(render("not_found.html", root=root), 404, NOT_FOUND_HEADERS)
 
 

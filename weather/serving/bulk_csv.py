@@ -94,7 +94,7 @@ def header_faults(
 def shortened(names: Sequence[str]) -> str:
     """Names of a client's, as many of them and of their characters as a message may have."""
     more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(name[:64] for name in names[:MAX_NAMES]) + more
+    return ", ".join(name[:64] or "(empty)" for name in names[:MAX_NAMES]) + more
 
 
 async def parse_pieces(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from itertools import islice
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any, Literal
 from urllib.parse import parse_qs
@@ -16,13 +16,18 @@ from weather.contract.variables import ANSWER, FEATURES, MAX_ROWS
 from weather.http.limits import KEEP, MAX_FAULTS
 from weather.http.problems import bad_request
 from weather.serving.bulk_csv import decoded, header_faults
-from weather.serving.bulk_csv_lines import NOT_A_TABLE, is_row, wrong_length
+from weather.serving.bulk_csv_lines import is_row, wrong_length
 from weather.serving.bulk_rows import check_count, serve_others
 
 Keep = Literal["all", "none"]
 
-ROWS = 100
-"""Rows split before other requests get their turn, about half a millisecond."""
+TURN_SECONDS = 0.0005
+"""Rows are split for so long before other requests get their turn. Not a number of rows: how many columns
+they have, and how long their values are, is the client's choice."""
+
+
+LINE_END = "\r\n"
+"""Python 3.11 puts a value with line breaks in quotes only if the writer's own line end has these."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,9 @@ async def separate(body: bytes, keep: Keep, optional: frozenset[str] = NONE) -> 
     reader = csv.reader(io.StringIO(decoded(body), newline=""), strict=True)
     try:
         return await _separate(reader, keep, optional)
-    except csv.Error:
-        raise bad_request([NOT_A_TABLE]) from None
+    except csv.Error as error:
+        message = f"line {reader.line_num:,} is not CSV: {error}"
+        raise bad_request([Fault(["observations"], message, "csv_invalid")]) from None
 
 
 async def _separate(reader: Any, keep: Keep, optional: frozenset[str]) -> tuple[bytes, Columns | None]:
@@ -75,28 +81,31 @@ async def _separate(reader: Any, keep: Keep, optional: frozenset[str]) -> tuple[
         raise bad_request(faults)
     places = [place for place, name in enumerate(names) if name in FEATURES]
     fields = io.StringIO()
-    write_fields = csv.writer(fields, lineterminator="\n").writerow
+    write_fields = csv.writer(fields, lineterminator=LINE_END).writerow
     write_fields([names[place] for place in places])
-    kept: list[str] = []
-    # Each row is written with one call, and ends with the comma before its forecast.
-    write_kept = csv.writer(SimpleNamespace(write=kept.append), lineterminator=",").writerow
+    kept: list[bytes] = []
+
+    def add(row: str) -> None:
+        kept.append(row.removesuffix(LINE_END).encode() + b",")  # the comma before the forecast
+
+    # Each row is written with one call.
+    write_kept = csv.writer(SimpleNamespace(write=add), lineterminator=LINE_END).writerow
     write_kept(names)
-    count = 0
-    while chunk := list(islice(reader, ROWS)):
-        for cells in filter(is_row, chunk):
-            if len(cells) != len(names):
-                faults.append(wrong_length(count, cells, names))
-            else:
-                write_fields([cells[place] for place in places])
-                write_kept(cells)
-            count += 1
-        if count > MAX_ROWS:
-            check_count(count + sum(map(is_row, reader)))
-        if len(faults) >= MAX_FAULTS:
-            break
-        await serve_others()
+    turn = perf_counter()
+    for index, cells in enumerate(filter(is_row, reader)):
+        if index == MAX_ROWS:
+            check_count(index + 1 + sum(map(is_row, reader)))
+        if len(cells) != len(names):
+            faults.append(wrong_length(index, cells, names))
+            if len(faults) == MAX_FAULTS:
+                break
+        else:
+            write_fields([cells[place] for place in places])
+            write_kept(cells)
+        if perf_counter() - turn > TURN_SECONDS:
+            await serve_others()
+            turn = perf_counter()
     if faults:
-        raise bad_request(faults[:MAX_FAULTS])
+        raise bad_request(faults)
     header, *rows = kept
-    columns = Columns(header.encode(), [row.encode() for row in rows]) if keep == "all" else None
-    return fields.getvalue().encode(), columns
+    return fields.getvalue().encode(), Columns(header, rows) if keep == "all" else None

@@ -38,11 +38,17 @@ def likely_unit(feature: str, values: pd.Series[float]) -> str:
 def impossible(feature: str, values: pd.Series[float]) -> pd.Series[bool]:
     """The values that no place has, if they mean that the column is in another unit: Fahrenheit only.
 
-    Other units have no values in common with the contract's, or none that could be told apart.
+    Other units have no values in common with the contract's, or none that could be told apart. One value
+    that stands for most of them is a code, such as 99.9 for a missing value or the 85 of a DS18B20 that was
+    reset: degrees Fahrenheit vary.
     """
     hottest = LIMITS[feature][1]
     fahrenheit = feature == "temp_c"
-    return fahrenheit & (values > hottest) & (values <= hottest * 1.8 + 32)
+    foreign = fahrenheit & (values > hottest) & (values <= hottest * 1.8 + 32)
+    codes = values[foreign].value_counts()
+    if len(codes) and codes.iloc[0] > codes.sum() / 2:
+        foreign &= values != codes.index[0]
+    return foreign
 
 
 def doubt(feature: str, column: str, values: pd.Series[float]) -> str:

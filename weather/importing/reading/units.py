@@ -17,7 +17,8 @@ CONVERSIONS: dict[str, tuple[tuple[str, float, float], ...]] = {
         ("in pascals", 0.01, 0),
         ("in kilopascals", 10, 0),
         ("in inches of mercury", 33.8639, 0),
-        ("in millimetres of mercury", 1.33322, 0),
+        # 640 to 817: also the station pressure in hPa of a place 1.7 to 3.6 km high.
+        ("in millimetres of mercury, or not reduced to sea level", 1.33322, 0),
         ("in bars", 1000, 0),
     ),
 }
