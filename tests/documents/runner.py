@@ -286,8 +286,11 @@ def commands(text: str) -> Iterator[str]:
 
 
 def succeeds(*command: str | Path) -> None:
-    """Run a tool in the project's folder."""
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    """Run a tool in the project's folder, as a reader would: without the variables of the make that runs the
+    tests, which may use another environment than ``.venv``.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in ("VENV", "MAKEFLAGS")}
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
