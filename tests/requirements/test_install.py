@@ -79,11 +79,16 @@ def test_it_says_how_many_packages_where_and_what_they_took(python: Path, tmp_pa
 def test_after_ctrl_c_it_says_so_and_pip_has_ended(python: Path, tmp_path: Path) -> None:
     lock = tmp_path / "some.lock"
     lock.write_text(f"some_package==1.0 --hash=sha256:{'0' * 64}\n")
-    # pip takes a while to remove what it has fetched; here always.
+    # pip says something, and takes a while to remove what it has fetched; here always.
     (tmp_path / "sitecustomize.py").write_text(
         "import os, signal, sys, time\n"
+        "def stop(*_):\n"
+        "    for _ in range(20):\n"
+        "        print('cancelled', flush=True)\n"
+        "        time.sleep(0.1)\n"
+        "    os._exit(1)\n"
         "if 'pip' in sys.orig_argv:\n"
-        "    signal.signal(signal.SIGINT, lambda *_: (time.sleep(2), os._exit(1)))\n"
+        "    signal.signal(signal.SIGINT, stop)\n"
     )
     with socket.create_server(("127.0.0.1", 0)) as index:  # it never answers
         index.settimeout(60)
@@ -91,11 +96,11 @@ def test_after_ctrl_c_it_says_so_and_pip_has_ended(python: Path, tmp_path: Path)
         environment = {**environment_without_pip(), "PIP_INDEX_URL": url, "PYTHONPATH": str(tmp_path)}
         with started(python, INSTALL, lock, env=environment, stderr=subprocess.PIPE) as process:
             connection, _ = index.accept()  # pip's
-            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-            _, said = process.communicate(timeout=60)
-            with pytest.raises(ProcessLookupError):
-                os.killpg(process.pid, 0)
-            connection.close()
+            with connection:
+                os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+                _, said = process.communicate(timeout=60)
+                with pytest.raises(ProcessLookupError):
+                    os.killpg(process.pid, 0)
     assert process.returncode == 130
     assert said.splitlines()[1:] == ["", "interrupted"], said
 
