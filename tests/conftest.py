@@ -50,8 +50,13 @@ OF_THE_COMMITTED_MODEL = (
 
 
 def pytest_configure() -> None:
-    """SIGTERM ends the tests as Ctrl-C does, with what they started: ``timeout make test`` sends it."""
+    """SIGTERM ends the tests as Ctrl-C does, with what they started: ``timeout make test`` sends it.
+
+    What ``make test`` passes on is dropped: a make that a test runs would take itself for a part of that one.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for variable in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        os.environ.pop(variable, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -52,7 +52,12 @@ def started(
 def kill_all(mark: str = SESSION) -> list[str]:
     """Kill what was started under a mark; the command lines of what still ran."""
     killed = []
-    while found := running(mark):  # again, as one may have started another meanwhile
+    # Until two looks in a row find none: one that is killed may have started another, which shows no
+    # variables while it begins.
+    unseen = 0
+    while unseen < 2:
+        found = running(mark)
+        unseen = 0 if found else unseen + 1
         for process in found:
             with suppress(psutil.NoSuchProcess):
                 killed.append(" ".join(process.cmdline()))

@@ -176,7 +176,7 @@ def test_the_month_is_that_of_the_last_such_day(group: str, reference: str, time
     [
         ("hello", "no time such as"),
         ("KABC 260100Z 10SM 10/05 A2992", "ahead of this service's clock"),
-        ("KABC 319900Z 10/05 A2992", "no time of the last months"),
+        ("KABC 319900Z 10/05 A2992", "not a time in the last months"),
         ("KABC 310200Z NIL", "NIL"),
         ("KABC 310200Z 24012KT 10SM RAX CLR 10/05 A2992", "Unparsed groups in body 'RAX"),
         ("KABC 310200Z 24012KT 10SM 10/15 A2992", "dew point is above"),
