@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-LEFT_OUT = {"__pycache__"}
+LEFT_OUT = {"__pycache__", "results"}
+"""What runs leave in a folder of sources; git ignores it."""
 
 
 def digest(paths: Iterable[str]) -> str:

@@ -57,6 +57,19 @@ def test_its_command_and_its_sources_exist_and_the_command_records_it(figure: Fi
             assert f'"{re.sub("^make bench: .*", "make bench: {name}", mark)}"' in calls, mark
 
 
+def test_what_runs_leave_among_the_sources_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "PROJECT", tmp_path)
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    (tmp_path / "benchmarks" / "run.py").write_text("run()\n")
+    before = sources.digest(["benchmarks"])
+    (tmp_path / "benchmarks" / "results" / "peers.json").write_text("{}")
+    assert sources.digest(["benchmarks"]) == before
+    (tmp_path / "benchmarks" / "more.py").write_text("more()\n")
+    assert sources.digest(["benchmarks"]) != before
+
+
 def test_make_figures_says_what_it_would_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert make_figures.main(["--list", "--only", "capacity", "--only", "chaos"]) == 0
     shown = capsys.readouterr().out
