@@ -1,10 +1,8 @@
-"""The container engine; and what was measured goes to the end of pytest's output."""
+"""What was measured goes to the end of pytest's output."""
 
 from __future__ import annotations
 
 import pytest
-
-from deploy.image.engines import find_engine
 
 REPORT = pytest.StashKey[list[str]]()
 
@@ -12,15 +10,6 @@ REPORT = pytest.StashKey[list[str]]()
 def pytest_configure(config: pytest.Config) -> None:
     """Begin the report."""
     config.stash[REPORT] = []
-
-
-@pytest.fixture(scope="session")
-def engine() -> str:
-    """One that can run containers."""
-    found = find_engine()
-    if found not in ("docker", "podman"):
-        pytest.skip("neither docker nor podman works here; deploy/image/engine.sh may help")
-    return found
 
 
 @pytest.fixture(scope="session")

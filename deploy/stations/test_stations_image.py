@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from deploy.image.container import CONFINED, Container, output
-from deploy.image.engines import PROJECT, find_engine
+from deploy.image.engines import PROJECT
 from loadtest.serving import free_port
 from weather.contract.version import VERSION
 
@@ -20,14 +20,6 @@ IMAGE = "rain-forecast-stations:test"
 MAX_BYTES = 300e6
 
 TEXT = {"Content-Type": "text/plain"}
-
-
-@pytest.fixture(scope="session")
-def engine() -> str:
-    found = find_engine()
-    if found not in ("docker", "podman"):
-        pytest.skip("neither docker nor podman works here; deploy/image/engine.sh may help")
-    return found
 
 
 @pytest.fixture(scope="session")
