@@ -103,6 +103,29 @@ def test_a_signal_during_the_start_ends_it(bentoml_home: Path, tmp_path: Path) -
     assert list(folder.iterdir()) == []
 
 
+SIGNAL_WHEN_THE_FOLDER_IS_MADE = """
+import os, signal
+from weather.serving import single_process
+
+make = os.mkdir
+
+def made(*arguments, **options):
+    make(*arguments, **options)
+    signal.raise_signal(signal.SIGTERM)
+
+os.mkdir = made
+single_process.main(["."])
+"""
+
+
+def test_a_signal_at_the_moment_when_the_folder_is_made_leaves_nothing(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = (sys.executable, "-c", SIGNAL_WHEN_THE_FOLDER_IS_MADE)
+    ended = subprocess.run(command, cwd=PROJECT, env=environment, timeout=PATIENCE)
+    assert ended.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_taken_port_is_a_sentence(bentoml_home: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from ipaddress import ip_address
 from typing import Any
+from uuid import uuid4
 
 import click
 
@@ -46,8 +47,10 @@ def main(bento: str, **options: Any) -> None:
     # raises the signal again: the exit code is 0, and the temporary files are removed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    metrics = tempfile.mkdtemp(prefix="metrics-")
+    metrics = os.path.join(tempfile.gettempdir(), f"metrics-{uuid4().hex}")
+    # Registered before it is made: a signal between the two would leave the folder behind.
     atexit.register(shutil.rmtree, metrics, ignore_errors=True)
+    os.mkdir(metrics, mode=0o700)
     # Before the Prometheus client is imported: BentoML's metrics expect its files.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
 
