@@ -13,6 +13,7 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.open_inference.conftest import VERSION, MakeModel
+from weather.contract.repeated import quotes
 from weather.contract.variables import EXAMPLE, FEATURES, LABELS, MAX_ROWS, WeatherVariables
 from weather.http.limits import BULK, ENDPOINTS, SINGLE
 from weather.http.problems import Problem
@@ -20,6 +21,7 @@ from weather.model.classifier import Classifier
 from weather.open_inference.binary import HEADER
 from weather.open_inference.model import InferenceModel
 from weather.open_inference.rest import Rest
+from weather.open_inference.rest_messages import InferenceRequest, strings
 
 MODEL = "/v2/models/rain_forecast"
 ROW = [float(EXAMPLE[name]) for name in FEATURES]
@@ -317,6 +319,66 @@ def test_a_request_of_another_form_is_refused(client: Client, what: str) -> None
 def test_what_is_not_json_is_refused(client: Client, body: bytes) -> None:
     sentence = refusal(client.post(f"{MODEL}/infer", content=body))
     assert sentence.startswith("the body is not valid JSON: " if body else "the body is empty")
+
+
+AGAIN = {
+    "in the request": ('{"id": "a", "id": "b", "inputs": [%s]}' % json.dumps(ONE), ["id"]),
+    "all inputs": ('{"inputs": [], "inputs": [%s]}' % json.dumps(ONE), ["inputs"]),
+    "in an input": ('{"inputs": [%s, "data": [1]}]}' % json.dumps(ONE)[:-1], ["inputs", 0, "data"]),
+    "escaped": ('{"inputs": [%s, "d\\u0061ta": [1]}]}' % json.dumps(ONE)[:-1], ["inputs", 0, "data"]),
+    "in parameters": (
+        '{"parameters": {"content_type": "np", "binary_data_output": true, "binary_data_output": false}, '
+        '"inputs": [%s]}' % json.dumps(ONE),
+        ["parameters", "binary_data_output"],
+    ),
+    "in an output": (
+        '{"inputs": [%s], "outputs": [{"name": "prediction", "name": "probability"}]}' % json.dumps(ONE),
+        ["outputs", 0, "name"],
+    ),
+    "in a member that means nothing here": (
+        '{"inputs": [%s], "origin": {"x": %s, "x": 1}}' % (json.dumps(ONE), "9" * 4300),
+        ["origin", "x"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AGAIN)
+def test_a_repeated_key_is_refused_and_named_wherever_it_is(client: Client, what: str) -> None:
+    """JSON parsers take the last value."""
+    body, loc = AGAIN[what]
+    answer = client.post(f"{MODEL}/infer", content=body)
+    assert refusal(answer) == f"{loc[-1]} is given more than once: give it once"
+    assert [fault["loc"] for fault in answer.json()["detail"]] == [loc]
+
+
+def test_a_repeated_key_is_refused_before_binary_data_and_among_many_rows(client: Client) -> None:
+    body, headers = with_binary([("observations", np.array([ROW], "<f4"), "FP32")])
+    more = b', "id": "a", "id": "b"}'
+    size = int(headers[HEADER])
+    body = body[: size - 1] + more + body[size:]
+    sentence = "id is given more than once: give it once"
+    answer = client.post(f"{MODEL}/infer", content=body, headers={HEADER: str(size - 1 + len(more))})
+    assert refusal(answer) == sentence
+    many = json.dumps({"inputs": named(MAX_ROWS)}).encode()
+    assert refusal(client.post(f"{MODEL}/infer", content=many[:-1] + more)) == sentence
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"inputs": named()},
+        {"id": "7", "inputs": [ONE], "outputs": [{"name": "prediction"}]},
+        {"id": None, "inputs": named(parameters=None), "outputs": None, "parameters": None},
+        {
+            "parameters": {"content_type": "np", "binary_data_output": False},
+            "inputs": named(parameters={"content_type": "np"}),
+            "outputs": [{"name": "prediction", "parameters": {"binary_data": False, "content_type": "str"}}],
+        },
+    ],
+)
+def test_no_json_is_read_twice_that_repeats_nothing(request_: dict[str, Any]) -> None:
+    body = json.dumps(request_).encode()
+    assert body.count(b'"') == quotes(strings(InferenceRequest.model_validate_json(body)))
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "1.0", "", "99999", "9" * 5000, "٣"])

@@ -41,9 +41,10 @@ def json_fault(reason: str) -> Fault:
     return Fault([], f"the body is not valid JSON: {reason}", "json_invalid")
 
 
-def repeated(name: str, *prefix: str | int) -> Fault:
-    """A key that an object has more than once."""
-    return Fault([*prefix, name], f"{name} is given more than once: give it once", "repeated_key")
+def repeated(*path: str | int) -> Fault:
+    """The last key of a path, which its object has more than once; names are cut to 64 characters."""
+    loc = [part[:64] if isinstance(part, str) else part for part in path]
+    return Fault(loc, f"{loc[-1]} is given more than once: give it once", "repeated_key")
 
 
 def faults(error: ValidationError, *prefix: str | int, number: str = "a JSON number") -> list[Fault]:

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
-from weather.contract.faults import Fault, json_fault
+from weather.contract.faults import Fault, json_fault, repeated
+from weather.contract.repeated import quotes, repeated_keys
 from weather.http.limits import MAX_FAULTS
 from weather.http.problems import bad_request
 from weather.open_inference import binary
@@ -21,24 +22,27 @@ Size = Annotated[int, Field(ge=0, lt=2**63)]
 """A dimension or a number of bytes. Integers in JSON may be longer than Python makes text of."""
 
 
-class RequestParameters(BaseModel):
-    """Those of a request that mean something here; others, as ``content_type``, are ignored."""
+class Parameters(BaseModel):
+    """Parameters that the service reads; others, such as ``content_type``, are kept as ``model_extra``."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class RequestParameters(Parameters):
+    """Parameters of a request."""
+
     binary_data_output: bool = False
 
 
-class InputParameters(BaseModel):
-    """Those of an input that mean something here."""
+class InputParameters(Parameters):
+    """Parameters of an input."""
 
-    model_config = ConfigDict(strict=True)
     binary_data_size: Size | None = None
 
 
-class OutputParameters(BaseModel):
-    """Those of a requested output that mean something here."""
+class OutputParameters(Parameters):
+    """Parameters of a requested output."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
     binary_data: bool | None = None
 
 
@@ -101,6 +105,8 @@ def parse(body: bytes, header_length: str | None) -> Inference:
         raise bad_request(faults[:MAX_FAULTS]) from None
     outputs = request.outputs or []
     faults = list(size_faults(request.inputs, len(raw)))
+    if json.count(b'"') != quotes(strings(request)):
+        faults += (repeated(*path) for path in repeated_keys(json))
     for index, output in enumerate(outputs):
         if output.parameters is not None:
             faults += extension_faults(index, output.parameters.model_extra or {})
@@ -126,6 +132,27 @@ def form_fault(item: Mapping[str, Any]) -> Fault:
     if item["type"] == "missing":
         return Fault(loc, f"{path} is missing", "missing")
     return Fault(loc, f"{path or 'the body'}: {item['msg'][0].lower()}{item['msg'][1:]}", item["type"])
+
+
+def strings(request: InferenceRequest) -> int:
+    """The strings in the JSON of a request, keys included, that has neither ignored members nor strings as data.
+
+    Where a request has either, ``repeated_keys`` reads its JSON once more.
+    """
+    count = len(request.model_fields_set) + (request.id is not None) + parameter_strings(request.parameters)
+    for tensor in request.inputs:
+        count += len(tensor.model_fields_set) + 2 + parameter_strings(tensor.parameters)  # name and datatype
+    for output in request.outputs or ():
+        count += len(output.model_fields_set) + 1 + parameter_strings(output.parameters)
+    return count
+
+
+def parameter_strings(parameters: Parameters | None) -> int:
+    """The keys of parameters, and their values that are strings."""
+    if parameters is None:
+        return 0
+    others = (parameters.model_extra or {}).values()
+    return len(parameters.model_fields_set) + sum(isinstance(value, str) for value in others)
 
 
 def size_faults(inputs: Sequence[RequestInput], size: int) -> Iterator[Fault]:

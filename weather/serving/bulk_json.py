@@ -125,20 +125,10 @@ async def validate(body: bytes, optional: frozenset[str]) -> NDArray[np.float64]
                 break
         await serve_others()
     if not rejected and body.count(b'"') != quotes(sum(map(len, records)) + len(document)):
-        rejected += repeated_faults(body)
+        rejected += (repeated(*path) for path in repeated_keys(body))
     if rejected:
         raise bad_request(rejected[:MAX_FAULTS])
     return np.concatenate(parts)
-
-
-def repeated_faults(body: bytes) -> Iterator[Fault]:
-    """The repeated keys of a body whose records have no other fault; its last object is the body itself."""
-    *records, document = repeated_keys(body)
-    for name in document:
-        yield repeated(name)
-    for index, names in enumerate(records):
-        for name in names:
-            yield repeated(name, "observations", index)
 
 
 def record_faults(records: Sequence[object], first: int, record: type[WeatherVariables]) -> Iterator[Fault]:
