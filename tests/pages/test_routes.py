@@ -112,8 +112,44 @@ def test_only_browsers_get_a_page_for_a_wrong_address(client: httpx.Client) -> N
         for accept in ("*/*", "application/json"):
             answer = client.get(path, headers={"Accept": accept})
             assert (answer.status_code, answer.json()["detail"]) == (404, [])
+            assert answer.headers["vary"] == "Accept"
         posted = client.post(path, headers={"Accept": "text/html, *; q=.2"})  # Java's HttpURLConnection
         assert (posted.status_code, posted.json()["detail"]) == (404, [])
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (BROWSER, "text/html"),
+        ("Text/HTML", "text/html"),
+        ("text/html; level=1; q=.5, */*;q=1.", "text/html"),
+        ("text/html, application/json", "text/html"),
+        ("text/html;q=bad", "text/html"),
+        ("text/html;q=0", "application/json"),
+        ("text/html; Q=0.000, */*", "application/json"),
+        ("application/json, text/html;q=0.9", "application/json"),
+        ("text/htmlx", "application/json"),
+        ("text/*", "application/json"),
+        ("*/*", "application/json"),
+        ("", "application/json"),
+    ],
+)
+def test_a_page_is_for_clients_that_name_html_and_prefer_json_no_more(
+    client: httpx.Client, accept: str, media_type: str
+) -> None:
+    for path, status in (("/", 200), ("/model", 200), ("/nothing", 404)):
+        answer = client.get(path, headers={"Accept": accept})
+        assert answer.status_code == status
+        assert answer.headers["content-type"].partition(";")[0] == media_type, path
+        assert answer.headers["vary"] == "Accept"
+
+
+def test_several_accept_headers_are_one_list(client: httpx.Client) -> None:
+    headers = [("Accept", "application/json;q=0.1"), ("Accept", BROWSER)]
+    assert client.get("/", headers=headers).headers["content-type"].startswith("text/html")
 
 
 def test_another_method_gets_the_standard_error_body(client: httpx.Client) -> None:

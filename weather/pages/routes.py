@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -34,6 +35,8 @@ NOT_FOUND_HEADERS = {
     "Vary": "Accept",
     "X-Content-Type-Options": "nosniff",
 }
+
+WEIGHT = re.compile(r"q=[0-9]*\.?[0-9]+|q=[0-9]+\.")
 
 INDEX = Asset(render("index.html"), ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
 DOCS = Asset(render("docs.html"), ".html", {"Content-Security-Policy": DOCS_POLICY})
@@ -85,22 +88,35 @@ async def openapi(request: Request) -> Response:
 
 
 def http_error(request: Request, error: Exception) -> Response:
-    """Exception handler of Starlette's own errors: a page for a browser's 404, else the standard body.
+    """Exception handler for Starlette's own errors: a page for a browser's 404, else the standard error body.
 
-    No browser posts to an address that a person typed, but Java's HttpURLConnection accepts HTML by default.
+    A POST gets no page: Java's HttpURLConnection accepts HTML by default.
     """
     assert isinstance(error, HTTPException)
-    if error.status_code != 404 or request.method not in ("GET", "HEAD") or not wants_page(request):
+    if error.status_code != 404 or request.method not in ("GET", "HEAD"):
         return http_problem(request, error)
-    # Relative to the address that was asked for, so that it works behind a path prefix. The raw path has
-    # the slashes that count for a browser: %2F is none.
+    if not wants_page(request):
+        return Problem(404).response({"Vary": "Accept"})
+    # Links are relative to the requested address, so that they work behind a path prefix. A browser resolves
+    # them by the slashes of the raw path, where %2F does not count.
     root = "../" * (request.scope["raw_path"].count(b"/") - 1)
     return HTMLResponse(render("not_found.html", root=root), 404, NOT_FOUND_HEADERS)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether the client accepts HTML, as browsers do."""
-    return "text/html" in request.headers.get("accept", "")
+    """Whether the client accepts HTML by name, as browsers do, and no less than JSON."""
+    accept = ",".join(request.headers.getlist("accept"))
+    html = weight(accept, "text/html")
+    return html > 0 and html >= weight(accept, "application/json")
+
+
+def weight(accept: str, media_type: str) -> float:
+    """The weight that an Accept header gives a media type by name (RFC 9110, 12.4.2); 0 without its name."""
+    for element in accept.lower().split(","):
+        name, *parameters = (part.strip() for part in element.split(";"))
+        if name == media_type:
+            return next((float(each[2:]) for each in parameters if WEIGHT.fullmatch(each)), 1.0)
+    return 0.0
 
 
 ROUTES = [
