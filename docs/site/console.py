@@ -13,7 +13,7 @@ PROMPT = "$ "
 
 
 def unfinished(command: str) -> bool:
-    """Whether a shell would ask for more: an open quotation, or a backslash at the end."""
+    """Whether a shell would read another line: after an open quotation, or a backslash at the end."""
     try:
         shlex.split(command)
     except ValueError:
@@ -24,7 +24,7 @@ def unfinished(command: str) -> bool:
 class Console(Lexer):  # type: ignore[misc]  # Pygments has no types
     """Commands begin with ``$`` and end where a shell would run them; the rest is output.
 
-    Pygments' own lexer takes the second line of an open quotation for output.
+    Pygments' own lexer reads the second line of an open quotation as output.
     """
 
     name = "console"

@@ -1,4 +1,4 @@
-"""Mermaid diagrams as pictures, drawn when the site is built, so that pages need no script for them."""
+"""Mermaid diagrams, drawn as pictures when the site is built, so that pages need no script for them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sphinx.util.docutils import SphinxDirective
 
 
 class Mermaid(SphinxDirective):
-    """A block ``mermaid`` becomes an SVG picture."""
+    """Directive ``mermaid``: draws its content as an SVG picture."""
 
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        """The picture, in a file that is named by the hash of the diagram."""
+        """The picture; its file is named by the hash of the diagram."""
         source = "\n".join(self.content)
         name = f"files/diagrams/{hashlib.sha256(source.encode()).hexdigest()[:16]}.svg"
         path = Path(self.env.srcdir) / name

@@ -1,7 +1,7 @@
 """The HTTP API as a page, from the OpenAPI document that the service serves.
 
-Written here since the page shall be found by search and show units, which are a keyword of our own:
-sphinxcontrib-openapi leaves those out, and Swagger UI draws its page in the browser.
+It is written here because search must find the page, and because the page must show units, a keyword of our
+own: sphinxcontrib-openapi omits unknown keywords, and Swagger UI renders in the browser only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ own at `/docs`. The page is made from <a href="openapi.json">openapi.json</a> (O
 serves under that name. [Clients](clients.md) has examples. All errors have the body
 [`Problem`](#body-problem)."""
 
-KEYS = "Requires an API key, where the operator has set [API keys](operations.md#api-keys)."
+KEYS = "Requires an API key if the operator has set [API keys](operations.md#api-keys)."
 
 
 def document() -> dict[str, Any]:
@@ -33,7 +33,7 @@ def document() -> dict[str, Any]:
 
 
 def pages() -> dict[str, str]:
-    """The text of the page, by its name."""
+    """The page's text in Markdown, by its name."""
     described = document()
     by_tag: dict[str, list[str]] = {}
     for path, methods in described["paths"].items():
@@ -51,7 +51,7 @@ def pages() -> dict[str, str]:
 
 
 def operation_text(operation: Node) -> Iterator[str]:
-    """What an operation is for, its parameters, its bodies with examples, its answers."""
+    """An operation: its summary, parameters, request bodies with examples, and responses."""
     yield f"{operation['summary']}." + (f" {KEYS}" if "security" in operation else "")
     if parameters := operation.get("parameters"):
         rows = [
@@ -72,7 +72,7 @@ def operation_text(operation: Node) -> Iterator[str]:
     responses = operation["responses"]
     yield markdown_table(
         ["status", "meaning", "body", "headers"],
-        [response(status, responses[status]) for status in sorted(responses)],
+        [response_row(status, responses[status]) for status in sorted(responses)],
     )
     for media_type, content in responses["200"]["content"].items():
         if "properties" in content["schema"]:
@@ -80,8 +80,8 @@ def operation_text(operation: Node) -> Iterator[str]:
             yield table(content["schema"])
 
 
-def response(status: str, answer: Node) -> list[str]:
-    """A row of the answers."""
+def response_row(status: str, answer: Node) -> list[str]:
+    """A row of the table of responses."""
     bodies = [
         f"`{media_type}`: {type_of(content['schema'])}" for media_type, content in answer["content"].items()
     ]
@@ -90,14 +90,14 @@ def response(status: str, answer: Node) -> list[str]:
 
 
 def example(value: object) -> str:
-    """A body, as JSON or as it is."""
+    """An example body in a fenced block, as JSON or, if it is a string, as text."""
     if isinstance(value, str):
         return f"```text\n{value.rstrip()}\n```"
     return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
 
 
 def table(schema: Node) -> str:
-    """The fields of an object, with those of the objects within it."""
+    """A table of the fields of an object and of the objects within it, without empty columns."""
     header = ["field", "type", "unit", "required", "meaning"]
     rows = list(fields(schema, ""))
     used = [column for column in range(len(header)) if any(row[column] for row in rows)]
@@ -105,7 +105,7 @@ def table(schema: Node) -> str:
 
 
 def fields(schema: Node, prefix: str) -> Iterator[list[str]]:
-    """A row per field; ``prefix`` is the path to the object."""
+    """A row for each field; ``prefix`` is the path to the object."""
     for name, field in schema.get("properties", {}).items():
         required = "yes" if name in schema.get("required", ()) else ""
         unit = field.get("unit") or next(

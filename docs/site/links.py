@@ -1,4 +1,4 @@
-"""The links of a document, and how they read on the site, where documents have other addresses."""
+"""Rewriting the links of a document for the site, where documents have other addresses."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 FILES = "files"
-"""Folder of the site's source for the files of the repository that documents show or link to."""
+"""Folder of the site's source: copies of the files that documents show or link to."""
 
-# Code, in which nothing is a link; or a link's target, and its anchor.
+# Group 1: code, in which nothing is a link. Groups 2 and 3: a link's target and its anchor.
 LINK = re.compile(
     r"(^```.*?^```$|`[^`\n]*`)|(?<=\]\()([^)\s>:#]+)(#[^)\s]*)?(?=\))", re.MULTILINE | re.DOTALL
 )
 
-# Text of a link that is the document's name; without a text the site shows the title.
+# The text of a link if it is the document's name; for a link without text the site shows the title.
 NAME = re.compile(r"\[[\w/-]+\.(?:md|ipynb)\](?=\()")
 
-# What GitHub shows by the reader's theme.
+# A picture of which GitHub chooses the file by the reader's theme.
 PICTURE = re.compile(
     r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">\s*'
     r'<img alt="([^"]*)" src="([^"]+)">\s*</picture>'
@@ -41,8 +41,8 @@ def targets(path: str, text: str) -> Iterator[str]:
 class Links:
     """Rewrites the links of one document.
 
-    ``pages`` has each page's file in the site's source by the document's path. ``files`` are the other files
-    that the document needs, by their path in the repository.
+    ``pages`` maps the path of each document to its file in the site's source. ``files`` collects the paths of
+    the other files that the document shows or links to.
     """
 
     def __init__(self, path: str, pages: Mapping[str, str]) -> None:
@@ -51,7 +51,11 @@ class Links:
         self.files: set[str] = set()
 
     def notebook(self, text: str) -> str:
-        """A notebook with the links of its Markdown cells rewritten."""
+        """Rewrite the links in the Markdown cells of a notebook.
+
+        Raises:
+            BadLink: see ``markdown``.
+        """
         notebook = json.loads(text)
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
@@ -59,16 +63,20 @@ class Links:
         return json.dumps(notebook)
 
     def markdown(self, text: str) -> str:
-        """A text with the links rewritten.
+        """Rewrite the links of a text.
 
         Raises:
-            BadLink: a link leads to nothing, or to a folder.
+            BadLink: a target is missing, or is a folder.
         """
         text = PICTURE.sub(r"![\2](\3){.only-light} ![\2](\1){.only-dark}", NAME.sub("[]", text))
         return LINK.sub(lambda link: self.address(link[2]) + (link[3] or "") if link[2] else link[0], text)
 
     def address(self, target: str) -> str:
-        """The path from the document's page to what it links to."""
+        """The relative address of a link's target, from the document's page.
+
+        Raises:
+            BadLink: the target is missing, or is a folder.
+        """
         path = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), target))
         if path not in self.pages:
             if not (PROJECT / path).is_file():

@@ -1,7 +1,7 @@
-"""The Python reference, a page per folder, from docstrings and annotations.
+"""The Python reference, a page for each folder, from docstrings and annotations.
 
-Docstrings are Markdown. The code is read by griffe, not imported: Sphinx's autodoc takes minutes for it,
-reads docstrings as reStructuredText, and can't import what needs a model store.
+Docstrings are Markdown. griffe reads the code without importing it. Sphinx's autodoc would take minutes, read
+docstrings as reStructuredText, and fail to import the modules that need a model store.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ def pages() -> dict[str, str]:
             package, search_paths=[PROJECT], docstring_parser="google", allow_inspection=False
         )
         assert isinstance(module, griffe.Module)
-        folders.update({f"{INDEX}/{folder.path}": page(folder) for folder in with_modules(module)})
+        folders.update({f"{INDEX}/{folder.path}": page(folder) for folder in packages(module)})
     return {INDEX: f"{INTRO}\n{toctree(folders, maxdepth='1')}", **folders}
 
 
-def with_modules(package: griffe.Module) -> Iterator[griffe.Module]:
-    """The package and those within it."""
+def packages(package: griffe.Module) -> Iterator[griffe.Module]:
+    """The package and the packages within it."""
     yield package
     for module in by_name(package):
         if module.is_init_module:
-            yield from with_modules(module)
+            yield from packages(module)
 
 
 def by_name(package: griffe.Module) -> list[griffe.Module]:
@@ -54,7 +54,7 @@ def by_name(package: griffe.Module) -> list[griffe.Module]:
 
 
 def page(package: griffe.Module) -> str:
-    """A folder: its own docstring, and a section per module."""
+    """The page of a folder: the package's docstring, and a section for each module."""
     parts = [f"# {package.path}", module_directive(package), *body(package)]
     for module in by_name(package):
         if not module.is_init_module:
@@ -63,12 +63,12 @@ def page(package: griffe.Module) -> str:
 
 
 def module_directive(module: griffe.Module) -> str:
-    """What follows belongs to the module, for the index and for search."""
+    """The directive that assigns what follows to the module, for the index and for search."""
     return f"```{{py:module}} {module.path}\n```"
 
 
 def body(owner: griffe.Module | griffe.Class) -> Iterator[str]:
-    """The docstring, then what is public in a module or a class, in the order of the code."""
+    """The docstring, then the public members of a module or a class, in the order of the code."""
     yield from docstring(owner)
     in_class = isinstance(owner, griffe.Class)
     for member in owner.members.values():
@@ -87,14 +87,14 @@ def body(owner: griffe.Module | griffe.Class) -> Iterator[str]:
 
 
 def public(member: griffe.Object | griffe.Alias) -> bool:
-    """Whether a member belongs to the reference: no underscore, and attributes with a docstring only."""
+    """Whether a member is in the reference: no underscore in front, and for an attribute a docstring."""
     if member.name.startswith("_") or isinstance(member, griffe.Attribute):
         return member.docstring is not None and (member.is_special or not member.name.startswith("_"))
     return True
 
 
 def signature(callable_: griffe.Function | griffe.Class) -> str:
-    """The parameters in parentheses; nothing for a class of which they are unknown."""
+    """The parameters in parentheses; empty for a class whose parameters are unknown."""
     parts, separated = [], False
     for parameter in callable_.parameters:
         if parameter.name in ("self", "cls"):
@@ -115,9 +115,9 @@ def signature(callable_: griffe.Function | griffe.Class) -> str:
 
 
 def qualified(expression: griffe.Expr | str) -> str:
-    """An annotation with the whole names of types, since several modules have a class of the same name.
+    """An annotation with the full names of types, because several modules have classes of the same name.
 
-    Sphinx links a name that it knows, and shows the last part of a name after ``~``.
+    Sphinx links the names that it knows. After ``~`` it shows the last part of a name only.
     """
     if isinstance(expression, griffe.ExprName | griffe.ExprAttribute):
         return f"~{path}" if "." in (path := expression.canonical_path) else path
@@ -127,7 +127,7 @@ def qualified(expression: griffe.Expr | str) -> str:
 
 
 def value(attribute: griffe.Attribute) -> dict[str, str]:
-    """Type and value of an attribute, if they are short."""
+    """The type of an attribute, and its value if that is short, as options of a directive."""
     options = {}
     if attribute.annotation is not None:
         options["type"] = qualified(attribute.annotation)
@@ -137,11 +137,15 @@ def value(attribute: griffe.Attribute) -> dict[str, str]:
 
 
 def docstring(owner: griffe.Object) -> Iterator[str]:
-    """The parts of a docstring as Markdown."""
+    """The sections of a docstring as Markdown.
+
+    Raises:
+        ValueError: a section is neither text nor ``Raises``.
+    """
     for section in owner.docstring.parsed if owner.docstring else ():
         match section:
             case griffe.DocstringSectionText():
-                # The links are those of a table in docs/.
+                # A docstring's links are relative to docs/, and these pages are one folder below.
                 yield LINK.sub(lambda link: f"../{link[0]}" if link[2] else link[0], section.value)
             case griffe.DocstringSectionRaises():
                 raised = [f"- `{error.annotation}`: {indented(error.description)}" for error in section.value]
@@ -151,12 +155,12 @@ def docstring(owner: griffe.Object) -> Iterator[str]:
 
 
 def indented(text: str) -> str:
-    """The text of an item of a list."""
+    """Text as the content of a list item."""
     return textwrap.indent(text, "  ").strip()
 
 
 def directive(kind: str, argument: str, options: dict[str, str], content: Iterator[str]) -> str:
-    """A directive of Sphinx's Python domain, with a fence longer than any within it."""
+    """A directive of Sphinx's Python domain; its fence is longer than those in its content."""
     text = "\n\n".join(content)
     fence = "`" * max([3, *(len(inner) + 1 for inner in re.findall(r"^`{3,}", text, re.MULTILINE))])
     lines = [f":{name}: {json.dumps(option) if option else ''}".rstrip() for name, option in options.items()]

@@ -1,7 +1,7 @@
-"""What Sphinx reads: the repository's documents as pages, in the order of the front page.
+"""Writing the source of the site for Sphinx: the repository's documents, in the order of the front page.
 
-``docs/README.md`` is the front page, here and on GitHub. The documents that it links to are the pages, and
-its sections are the parts of the navigation, so a document is listed in one place.
+``docs/README.md`` is the front page, on the site as on GitHub. The documents that it links to are the pages,
+and its sections are the parts of the navigation. So a document is listed in one place only.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ RECORDS = "docs/decisions"
 DOCUMENTS = (".md", ".ipynb")
 REFERENCE = "Reference"
 GENERATED = ("http-api", "metrics", "python-api")
-"""Pages made from the code, which the section *Reference* lists on the site."""
+"""Pages made from the code; the site lists them in the section *Reference*."""
 
 SECTION = re.compile(r"^## (.+)\n", re.MULTILINE)
 
 
 def page_of(path: str) -> str:
-    """The page's name on the site, for a document's path in the repository."""
+    """The name of a document's page on the site, from the document's path in the repository."""
     if path == FRONT:
         return "index"
     name = posixpath.splitext(path)[0]
@@ -33,18 +33,20 @@ def page_of(path: str) -> str:
 
 
 def linked(text: str) -> list[str]:
-    """The documents that a part of the front page links to, each once."""
+    """The paths of the documents that a part of the front page links to, each once."""
     return list(dict.fromkeys(path for path in targets(FRONT, text) if path.endswith(DOCUMENTS)))
 
 
 def documents() -> list[str]:
-    """The paths of the documents that are pages: those on the front page, and the decision records."""
+    """The paths of the documents that become pages: front page, what it links to, decision records."""
     records = sorted(str(path.relative_to(PROJECT)) for path in (PROJECT / RECORDS).glob("*.md"))
     return [FRONT, *linked((PROJECT / FRONT).read_text()), *records]
 
 
 def write(folder: Path, generated: Mapping[str, str]) -> None:
-    """Write the documents, the files that they show or link to, and the generated pages, by name.
+    """Write documents, the files that they show or link to, and generated pages to a folder.
+
+    ``generated`` has texts in Markdown by the name of their page.
 
     Raises:
         BadLink: a document links to what is not in the repository, or to a folder.
@@ -59,22 +61,22 @@ def write(folder: Path, generated: Mapping[str, str]) -> None:
             text += "\n" + toctree(
                 (page_of(path) for path in pages if path.startswith(f"{RECORDS}/")), hidden=""
             )
-        place(folder, name, links.notebook(text) if name.endswith(".ipynb") else links.markdown(text))
+        write_file(folder, name, links.notebook(text) if name.endswith(".ipynb") else links.markdown(text))
         for file in links.files:
             (folder / FILES / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / file, folder / FILES / file)
     for page, text in generated.items():
-        place(folder, f"{page}.md", text)
+        write_file(folder, f"{page}.md", text)
 
 
-def place(folder: Path, name: str, text: str) -> None:
-    """Write one file, in whatever folders its name has."""
+def write_file(folder: Path, name: str, text: str) -> None:
+    """Write one file, and make the folders of its name."""
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text)
 
 
 def with_navigation(front: str) -> str:
-    """The front page with its navigation: a section's title is the caption of the pages that it links to."""
+    """The front page with its navigation: each section's title is the caption of the pages it links to."""
     intro, *sections = SECTION.split(front)
     parts, listed = [intro], set[str]()
     for title, section in zip(sections[::2], sections[1::2], strict=True):
@@ -87,6 +89,6 @@ def with_navigation(front: str) -> str:
 
 
 def toctree(pages: Iterable[str], **options: str) -> str:
-    """The directive that places pages in the navigation."""
+    """The directive that adds pages to the navigation; ``options`` are those of Sphinx's ``toctree``."""
     lines = [f":{name}: {value}".rstrip() for name, value in options.items()]
     return "\n".join(["```{toctree}", *lines, "", *pages, "```", ""])

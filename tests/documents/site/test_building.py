@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from filelock import FileLock
+
 from loadtest.serving import PROJECT
+from tests.processes import started
 
 BUILD = """
 import sys
@@ -32,7 +35,8 @@ def run(at: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_link_to_nothing_stops_the_build_with_one_sentence(tmp_path: Path) -> None:
+def with_a_bad_link(tmp_path: Path) -> Path:
+    """A copy of the project in which a document links to nothing, so that a build ends early."""
     project = tmp_path / "project"
     project.mkdir()
     for path in PROJECT.iterdir():
@@ -42,10 +46,31 @@ def test_a_link_to_nothing_stops_the_build_with_one_sentence(tmp_path: Path) -> 
             (project / path.name).symlink_to(path)
     with (project / "docs" / "clients.md").open("a") as document:
         document.write("\n[more](nowhere.md)\n")
+    return project
+
+
+def test_a_link_to_nothing_stops_the_build_with_one_sentence(tmp_path: Path) -> None:
+    project = with_a_bad_link(tmp_path)
     done = run(project, "-m", "docs.site", "--out", tmp_path / "site")
     assert (done.returncode, done.stdout) == (1, "")
     reason = "docs/clients.md links to nowhere.md, which is neither a document nor a file"
     assert done.stderr == f"The site can't be built: {reason}.\n"
+
+
+def test_a_second_build_waits_for_the_first_and_leaves_its_files_alone(tmp_path: Path) -> None:
+    project, site = with_a_bad_link(tmp_path), tmp_path / "site"
+    page = site / "html" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    command = [sys.executable, "-m", "docs.site", "--out", str(site)]
+    with FileLock(site / "lock") as lock, started(*command, cwd=project, stderr=subprocess.PIPE) as second:
+        assert second.stderr is not None
+        assert second.stderr.readline() == f"Another build is running in {site}: waiting for its end.\n"
+        assert page.exists()
+        lock.release()
+        _, reason = second.communicate(timeout=300)
+    assert reason.startswith("The site can't be built: ")
+    assert not page.exists()
 
 
 def test_every_fault_of_a_page_is_told_and_stops_the_build(tmp_path: Path) -> None:
