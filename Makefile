@@ -94,10 +94,10 @@ import: $(VENV)/import ## import SCALER=FILE.pkl MODEL=FILE.onnx into the model 
 evaluate: needs-DATA $(VENV)/training ## verify SCALER=… MODEL=… on DATA=FILE.csv
 	$(BIN)/python train_import.py evaluate --data $(DATA) --scaler $(SCALER) --model $(MODEL)
 
-drift: $(if $(HELP),$(VENV)/import,$(VENV)/development) ## drift report of LOG=FOLDER, or of a load test of 20 s (ARGS=--help)
+drift: $(DEVELOPMENT) ## drift report of LOG=FOLDER, or of a load test of 20 s (ARGS=--help)
 	$(if $(or $(LOG),$(HELP)),,rm -rf reports/forecasts && $(BIN)/python -m loadtest.run --forecast-log reports/forecasts)
 	$(if $(HELP),,mkdir -p reports)
-	$(BIN)/python train_import.py drift $(if $(HELP),,--log $(or $(LOG),reports/forecasts) --out reports/drift.md) $(ARGS)
+	$(call command,train_import drift,$(BIN)/python train_import.py drift --log $(or $(LOG),reports/forecasts) --out reports/drift.md)
 
 fork: EXAMPLE_NAME = $(EXAMPLE_FIELDS)
 fork: needs-NAME needs-FIELDS $(VENV)/development ## start a project for another problem: NAME=…, FIELDS=fields.toml (DATA=FILE.csv, TO=FOLDER)

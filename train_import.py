@@ -19,14 +19,14 @@ NAME = "train_import.py"
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())
-    found = argparse.ArgumentParser(
+    command_line = argparse.ArgumentParser(
         prog=NAME,
         description=__doc__,
         epilog=f"Results go to stdout, everything else to stderr.\n\nexit codes:\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    found.add_argument("--version", action="version", version=f"{NAME} {VERSION}")
-    commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    command_line.add_argument("--version", action="version", version=f"{NAME} {VERSION}")
+    commands = command_line.add_subparsers(dest="command", required=True, metavar="COMMAND")
     train.add_parser(commands)
     importing.add_parser(commands)
     evaluate.add_parser(commands)
@@ -36,13 +36,13 @@ def parser() -> argparse.ArgumentParser:
     models.add_parser(commands)
     replay.add_parser(commands)
     score.add_parser(commands)
-    return found
+    return command_line
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code."""
-    given = parser().parse_args(arguments)
-    return run(NAME, lambda: given.action(given))
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit code."""
+    arguments = parser().parse_args(argv)
+    return run(NAME, lambda: arguments.action(arguments))
 
 
 if __name__ == "__main__":

@@ -135,17 +135,14 @@ def _vectors() ->""",
     ],
     "weather/commands/output.py": [
         (
-            "if TYPE_CHECKING:  # importing artifacts needs nothing of training\n"
-            "    from weather.training.progress import Stage\n\n",
-            "",
+            "    from rich.console import Console\n\n    from weather.training.progress import Stage\n\n",
+            "    from rich.console import Console\n\n",
         ),
-        ("from typing import TYPE_CHECKING\n", ""),
         ("from collections.abc import Callable, Iterator\n", "from collections.abc import Callable\n"),
         (
-            "import AbstractContextManager, contextmanager\nfrom functools import partial\n",
-            "import AbstractContextManager\n",
+            "import AbstractContextManager, contextmanager\nfrom functools import cache, partial\n",
+            "import AbstractContextManager\nfrom functools import cache\n",
         ),
-        ("from rich.progress import Progress\n", ""),
         (
             "SUCCESS, BAD_INPUT, USAGE, DRIFT, DIFFERENT, REJECTED = range(6)",
             "SUCCESS, BAD_INPUT, USAGE = range(3)",
@@ -159,7 +156,7 @@ def _vectors() ->""",
         ),
         (
             """SCALE = ("pyarrow", "distributed")
-\"""What is needed to score files and to use a cluster, and for nothing else.\"""
+\"""Packages of the extra ``scale``, which only ``score`` and ``--cluster`` need.\"""
 
 """,
             "",
@@ -167,27 +164,22 @@ def _vectors() ->""",
         (
             """@contextmanager
 def stages() -> Iterator[Stage]:
-    \"""A progress bar for each stage; nothing where stderr is not a terminal.\"""
-    with Progress(console=console, disable=not console.is_terminal) as progress:
+    \"""Show a progress bar for each stage, if stderr is a terminal.\"""
+    from rich.progress import Progress
+
+    with Progress(console=console(), disable=not console().is_terminal) as progress:
         yield lambda name, steps: partial(progress.advance, progress.add_task(name, total=steps))
 
 
 """,
             "",
         ),
-        (
-            """            lock = "scale" if error.name in SCALE else "training"
-            say(f"{name}: the package {error.name} is missing: install requirements/{lock}.lock", "red")
-""",
-            """            lock = "requirements/training.lock"
-            say(f"{name}: the package {error.name} is missing: install {lock}", "red")
-""",
-        ),
+        ('lock = "scale" if error.name in SCALE else "training"', 'lock = "training"'),
         (
             """
-Colour and progress bars are for terminals only;""",
+Colour and progress bars are for terminals only; rich""",
             """
-Colour is for terminals only;""",
+Colour is for terminals only; rich""",
         ),
     ],
     "weather/contract/names.py": [

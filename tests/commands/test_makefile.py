@@ -116,6 +116,7 @@ def test_a_variable_that_is_missing_is_asked_for_at_once(target: str, sentence: 
 
 WITH_OPTIONS = (
     "stations",
+    "drift",
     "loadtest",
     "loadtest-stations",
     "chaos",
@@ -131,7 +132,7 @@ def test_help_needs_no_package_and_installs_none(target: str, tmp_path: Path) ->
     before = {path.name for path in PROJECT.glob(".venv*")}
     done = make(tmp_path, "--silent", target, "ARGS=--help", python=f"{sys.executable} -S")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("usage: python -m ")
+    assert done.stdout.startswith(("usage: python -m ", f"usage: train_import.py {target} "))
     assert "-h, --help" in done.stdout
     assert {path.name for path in PROJECT.glob(".venv*")} == before
 

@@ -97,14 +97,14 @@ def test_a_commands_own_exit_code_is_kept_and_none_is_success() -> None:
 
 
 def test_a_result_is_json_or_text(capsys: pytest.CaptureFixture[str]) -> None:
-    output.put({"a": 1}, "one", as_json=True)
+    output.print_result({"a": 1}, "one", as_json=True)
     assert json.loads(capsys.readouterr().out) == {"a": 1}
-    output.put({"a": 1}, "one", as_json=False)
+    output.print_result({"a": 1}, "one", as_json=False)
     assert capsys.readouterr().out == "one\n"
 
 
 def test_long_messages_and_those_with_brackets_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    output.say("[red]" + "a word " * 100)
+    output.print_message("[red]" + "a word " * 100)
     assert capsys.readouterr().err == "[red]" + "a word " * 100 + "\n"
 
 

@@ -1,1 +1,1 @@
-"""What the command line prints and how it exits."""
+"""The commands of the command line, a module each; their output and exit codes."""

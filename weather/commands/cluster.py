@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SECONDS = 30
-"""To find the scheduler, and a worker."""
+"""Timeout for finding the scheduler, and a worker."""
 
 HELP = "a Dask scheduler, tcp://HOST:PORT or tls://HOST:PORT, whose workers compute"
 
 TRAINING = ("numpy", "scipy", "scikit-learn", "joblib")
-"""Packages whose other versions may fit another model."""
+"""Packages whose version may change the fitted model."""
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
-    """The installed versions, in the process that asks."""
+    """The versions of packages that are installed where this runs: here, or on a worker."""
     return {name: importlib.metadata.version(name) for name in packages}
 
 
 @contextmanager
 def connected(address: str, packages: Sequence[str] = ()) -> Iterator[Client]:
-    """A client of the cluster. Its workers must have the same versions of ``packages``.
+    """Connect to a cluster whose workers have the same versions of ``packages`` as this process.
 
     Raises:
-        ValueError: there is no scheduler, no worker, a worker with other versions or without the project,
-            too many workers died at one task, or the scheduler was lost.
+        ValueError: there is no scheduler or no worker, a worker has other versions or lacks the project, too
+            many workers died at one task, or the connection to the scheduler was lost.
     """
     from distributed import Client, KilledWorker
 
-    # A lost connection is a sentence of ours, without the tracebacks of what used it in the background.
+    # A lost connection is reported below, in one sentence: no tracebacks of background tasks beside it.
     for name in ("distributed.client", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
@@ -53,12 +53,12 @@ def connected(address: str, packages: Sequence[str] = ()) -> Iterator[Client]:
             yield client
         except KilledWorker as error:
             raise ValueError(f"workers died again and again, perhaps for lack of memory: {error}") from None
-        except CancelledError:  # what becomes of all that a lost scheduler was asked
+        except CancelledError:  # which is how a lost scheduler ends every pending task
             raise ValueError(f"the scheduler at {address} was lost: run the command again") from None
 
 
 def fits_on(address: str | None) -> Any:
-    """Within this context training fits on the cluster at an address, or here without one."""
+    """Run the fits of this context on the cluster at ``address``, or in this process if it is None."""
     return _fits_on(address) if address else nullcontext()
 
 
@@ -74,7 +74,7 @@ def _check(client: Client, packages: Sequence[str]) -> None:
     here = versions(packages)
     try:
         there = client.run(versions, packages)
-    except Exception as error:  # whatever a worker without our packages says
+    except Exception as error:  # a worker without the packages may raise anything
         raise ValueError(
             f"a worker lacks what it needs ({error}): start it in the project's folder, with the packages of "
             "requirements/scale.lock and PYTHONPATH=."

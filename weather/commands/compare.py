@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from weather.commands.output import busy, put, say
+from weather.commands.output import print_message, print_result, spinner
 from weather.commands.parsers import Commands, add_command
 
 
@@ -24,42 +24,45 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--challenger",
         metavar="TAG",
-        help="a classifier in the model store: what it and the latest say to the logged observations is "
-        "compared, instead of logged answers",
+        help="a classifier in the model store: its forecasts for the logged observations are compared with "
+        "the latest model's, instead of logged answers",
     )
     command.add_argument(
-        "--horizon", type=int, metavar="HOURS", help="of the stations' export; default: the served model's"
+        "--horizon",
+        type=int,
+        metavar="HOURS",
+        help="horizon of the stations' export (default: the served model's)",
     )
-    command.add_argument("--out", type=Path, metavar="REPORT.md", help="the report; without it it is printed")
+    command.add_argument("--out", type=Path, metavar="REPORT.md", help="file of the report (default: stdout)")
 
 
-def compare(given: argparse.Namespace) -> None:
+def compare(arguments: argparse.Namespace) -> None:
     """Compare the served model with a challenger on logged observations."""
     from weather.commands import pairs
     from weather.importing.latest import pair_named
     from weather.reports import comparison, comparison_report, logs
     from weather.training.features import OPTIONAL
 
-    if given.out:  # before the work, not after it
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-    with busy("comparing"):
-        log = logs.read_log(given.log, OPTIONAL, min_rows=1)
+    if arguments.out:  # fail before the work, not after it
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    with spinner("comparing"):
+        log = logs.read_log(arguments.log, OPTIONAL, min_rows=1)
         answers = (
-            pairs.answers_of(log, pairs.latest(), pair_named(given.challenger))
-            if given.challenger
+            pairs.answers_of(log, pairs.latest(), pair_named(arguments.challenger))
+            if arguments.challenger
             else comparison.logged_answers(log)
         )
         agreed = comparison.agreement(answers)
-        horizon = given.horizon or pairs.horizon_of(answers.served)
-        judged = comparison.judge(answers, given.outcomes, horizon) if given.outcomes else None
+        horizon = arguments.horizon or pairs.horizon_of(answers.served)
+        judged = comparison.judge(answers, arguments.outcomes, horizon) if arguments.outcomes else None
         text = comparison_report.report(answers, agreed, judged)
-        if given.out:
-            given.out.write_text(text)
+        if arguments.out:
+            arguments.out.write_text(text)
     if log.malformed:
-        say(f"{log.malformed:,} malformed lines left out", "yellow")
-    say(judged.verdict.sentence if judged else comparison.NO_OUTCOMES)
-    put(
+        print_message(f"{log.malformed:,} malformed lines left out", "yellow")
+    print_message(judged.verdict.sentence if judged else comparison.NO_OUTCOMES)
+    print_result(
         comparison.as_json(answers, agreed, judged),
-        str(given.out) if given.out else text.rstrip(),
-        given.json,
+        str(arguments.out) if arguments.out else text.rstrip(),
+        arguments.json,
     )

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from weather.commands.importing import artifacts_of, pair_options
-from weather.commands.output import DRIFT, busy, put, say
+from weather.commands.output import DRIFT, print_message, print_result, spinner
 from weather.commands.parsers import Commands, add_command
 
 
@@ -30,34 +30,36 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "--out",
         type=Path,
         metavar="REPORT.md",
-        help="report, with pictures beside it; without it JSON is printed",
+        help="file of the report, with pictures beside it (default: JSON on stdout)",
     )
     command.add_argument(
         "--fail-on-drift", action="store_true", help=f"exit code {DRIFT} when anything drifted"
     )
 
 
-def drift(given: argparse.Namespace) -> int:
+def drift(arguments: argparse.Namespace) -> int:
     """Compare logged forecasts with the training data."""
     from weather.reports import drift, drift_report, evaluation, logs, outcomes
     from weather.training import sources
 
-    if given.out:  # before the work, not after it
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-    artifacts = artifacts_of(given)
-    observed = sources.read(given.data) if given.data else sources.new_york_2013()
-    with busy("comparing"):
-        then = drift.training_side(artifacts, observed)
+    if arguments.out:  # fail before the work, not after it
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    artifacts = artifacts_of(arguments)
+    observed = sources.read(arguments.data) if arguments.data else sources.new_york_2013()
+    with spinner("comparing"):
+        baseline = drift.training_side(artifacts, observed)
         manifest = artifacts.manifest
-        log = logs.read_log(given.log, manifest.optional if manifest else ())
+        log = logs.read_log(arguments.log, manifest.optional if manifest else ())
         calibration = None
-        if given.outcomes:
+        if arguments.outcomes:
             horizon = evaluation.horizon_of(artifacts, None)
-            calibration = outcomes.calibrate(log, given.outcomes, horizon)
-        report = drift.compare(then, log, calibration)
-        if given.out:
-            drift_report.write(given.out, report, then, log)
+            calibration = outcomes.calibrate(log, arguments.outcomes, horizon)
+        report = drift.compare(baseline, log, calibration)
+        if arguments.out:
+            drift_report.write(arguments.out, report, baseline, log)
     drifted = ", ".join(report.drifted)
-    say(f"{report.rows:,} forecasts, {report.malformed:,} malformed lines; drifted: {drifted or 'none'}")
-    put(json.loads(report.as_json()), str(given.out), given.json or given.out is None)
-    return DRIFT if drifted and given.fail_on_drift else 0
+    print_message(
+        f"{report.rows:,} forecasts, {report.malformed:,} malformed lines; drifted: {drifted or 'none'}"
+    )
+    print_result(json.loads(report.as_json()), str(arguments.out), arguments.json or arguments.out is None)
+    return DRIFT if drifted and arguments.fail_on_drift else 0

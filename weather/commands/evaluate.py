@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from weather.commands.importing import artifacts_of, pair_options
-from weather.commands.output import busy, put, say
+from weather.commands.output import print_message, print_result, spinner
 from weather.commands.parsers import Commands, add_command
 
 
@@ -25,30 +25,30 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "--horizon",
         type=int,
         metavar="HOURS",
-        help="of the forecast (default: the manifest's)",
+        help="horizon of the forecasts (default: the manifest's)",
     )
 
 
-def evaluate(given: argparse.Namespace) -> None:
+def evaluate(arguments: argparse.Namespace) -> None:
     """Verify artifacts on files of observations."""
     from weather.reports import evaluation
     from weather.training import sources
     from weather.training.card import tables
     from weather.training.samples import samples
 
-    artifacts = artifacts_of(given)
-    horizon = evaluation.horizon_of(artifacts, given.horizon)
-    observed = sources.read(given.data)
+    artifacts = artifacts_of(arguments)
+    horizon = evaluation.horizon_of(artifacts, arguments.horizon)
+    observed = sources.read(arguments.data)
     for note in observed.notes:
-        say(note)
+        print_message(note)
     data, note = evaluation.answerable(artifacts, samples(observed, horizon))
     if note:
-        say(note, "yellow")
-    with busy("forecasting and resampling"):
+        print_message(note, "yellow")
+    with spinner("forecasting and resampling"):
         rows = evaluation.evaluate(artifacts, data)
         scores, table = tables.as_json(rows), tables.scores(rows)
-    say(
+    print_message(
         f"{observed.name}: {len(data):,} hours, rain within {horizon} h follows {data.y.mean():.1%}; the "
-        "references' frequencies are those of these very hours, which favours them"
+        "references know the frequencies of these very hours, which favours them"
     )
-    put(scores, table, given.json)
+    print_result(scores, table, arguments.json)

@@ -1,19 +1,22 @@
-"""The ``import`` command, and the pair of artifacts that commands are given."""
+"""The ``import`` command, and the options by which commands take a pair of artifacts.
+
+Packages are imported when a command runs, so that ``--help`` needs none.
+"""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from weather.commands.output import busy, put, say
+from weather.commands.output import print_message, print_result, spinner
 from weather.commands.parsers import Commands, add_command
 from weather.contract.names import MODEL_FILE, SCALER_FILE
-from weather.contract.variables import POSITIVE
 from weather.importing.errors import BadArtifact
-from weather.importing.reading.artifacts import Artifacts, read
-from weather.importing.reading.hints import Hints
-from weather.importing.reading.scaler import read_scaler
+
+if TYPE_CHECKING:
+    from weather.importing.reading.artifacts import Artifacts
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 NO_SCALER = "none"
@@ -45,7 +48,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def pair_options() -> argparse.ArgumentParser:
-    """Options for a pair of artifacts and what the user says of it."""
+    """Options that name a pair of artifacts, and say what its files do not."""
     options = argparse.ArgumentParser(add_help=False)
     pair = options.add_argument_group("artifacts", "default: those in artifacts/")
     pair.add_argument(
@@ -54,42 +57,47 @@ def pair_options() -> argparse.ArgumentParser:
         help="pickle or joblib file of the scaler; none if the model scales its input itself",
     )
     pair.add_argument("--model", type=Path, metavar="FILE.onnx", help="ONNX file of the classifier")
-    said = options.add_argument_group("what the files can't tell")
-    said.add_argument("--rain-label", metavar="LABEL", help="the label that is rain")
-    said.add_argument("--logit", action="store_true", help="the model's scores are logits")
-    said.add_argument(
+    hints = options.add_argument_group("what the files can't tell")
+    hints.add_argument("--rain-label", metavar="LABEL", help="the label that is rain")
+    hints.add_argument("--logit", action="store_true", help="the model's scores are logits")
+    hints.add_argument(
         "--input", choices=("raw", "scaled"), help="the model takes observations as they come, or scaled"
     )
     return options
 
 
-def artifacts_of(given: argparse.Namespace) -> Artifacts:
-    """The pair that was given, or the one in artifacts/.
+def artifacts_of(arguments: argparse.Namespace) -> Artifacts:
+    """Read the pair that the options name, by default the one in artifacts/.
 
     Raises:
-        BadArtifact: a file can't be used, or only one of two was given.
+        BadArtifact: a file can't be used, or only one of the two options is there.
     """
-    hints = Hints(given.rain_label, given.logit, given.input)
-    if given.scaler is None and given.model is None:
+    from weather.importing.reading.artifacts import read
+    from weather.importing.reading.hints import Hints
+    from weather.importing.reading.scaler import read_scaler
+
+    hints = Hints(arguments.rain_label, arguments.logit, arguments.input)
+    if arguments.scaler is None and arguments.model is None:
         return read(ARTIFACTS / SCALER_FILE, ARTIFACTS / MODEL_FILE, hints)
-    scaler = None if given.scaler in (None, NO_SCALER) else Path(given.scaler)
-    if given.model is None:
+    scaler = None if arguments.scaler in (None, NO_SCALER) else Path(arguments.scaler)
+    if arguments.model is None:
         if scaler is not None:
-            read_scaler(scaler)  # what is wrong with the file itself is said first
+            read_scaler(scaler)  # report a fault of the file itself first
         raise BadArtifact("give the model that belongs to the scaler: --model FILE.onnx")
-    if given.scaler is None:
+    if arguments.scaler is None:
         raise BadArtifact(
-            f"give the scaler that {given.model} was trained with, --scaler FILE.pkl, or --scaler none if "
-            "the model scales its input itself"
+            f"give the scaler that {arguments.model} was trained with, --scaler FILE.pkl, or --scaler none "
+            "if the model scales its input itself"
         )
-    return read(scaler, given.model, hints)
+    return read(scaler, arguments.model, hints)
 
 
-def import_artifacts(given: argparse.Namespace) -> None:
+def import_artifacts(arguments: argparse.Namespace) -> None:
     """Import a scaler and a classifier into the model store."""
     from weather.model import bentoml_configuration
 
     bentoml_configuration.check()
+    from weather.contract.variables import POSITIVE
     from weather.importing import latest as versions
     from weather.importing import store
     from weather.importing.compiling.sandbox import compile_apart
@@ -98,39 +106,43 @@ def import_artifacts(given: argparse.Namespace) -> None:
 
     versions.settle()
     latest = versions.latest_pair()
-    if given.if_missing and latest:
-        say("the store holds a pair already; nothing added")
-        put(
+    if arguments.if_missing and latest:
+        print_message("the store holds a pair already; nothing added")
+        print_result(
             dict(zip(("scaler", "classifier"), latest, strict=True)) | {"new": False},
             "\n".join(latest),
-            given.json,
+            arguments.json,
         )
         return
-    artifacts = artifacts_of(given)
-    with busy("compiling and comparing with the original"):
+    artifacts = artifacts_of(arguments)
+    with spinner("compiling and comparing with the original"):
         compiled = compile_apart(artifacts)
-    agreement = compare(compiled, given.check, given.tolerance) if given.check else None
-    imported = store.import_pair(artifacts, compiled, given.keep_latest)
+    agreement = compare(compiled, arguments.check, arguments.tolerance) if arguments.check else None
+    imported = store.import_pair(artifacts, compiled, arguments.keep_latest)
     known = imported.manifest
     if imported.repaired:
-        say("already in the store, where files had changed or were missing; written again", "yellow")
+        print_message(
+            "already in the store, where files had changed or were missing; written again", "yellow"
+        )
     else:
-        say("imported" if imported.new else "already in the store; nothing added", "green")
+        print_message("imported" if imported.new else "already in the store; nothing added", "green")
     if imported.latest.classifier != str(imported.classifier):
-        say(f"the latest stays {imported.latest.classifier}")
+        print_message(f"the latest stays {imported.latest.classifier}")
     for line in (*compiled.lines, *compiled.notes):
-        say(line, "yellow" if line.startswith("WARNING") else "")
+        print_message(line, "yellow" if line.startswith("WARNING") else "")
     if agreement:
         out = f", {agreement.left_out:,} more are outside of what is accepted" if agreement.left_out else ""
         apart = "" if agreement.probability is None else f", probabilities by {below(agreement.probability)}"
         ties = f" but for {agreement.ties} at a tie" if agreement.ties else ""
-        say(f"beside {given.check}, {agreement.rows:,} rows{out}: no label differs{ties}{apart}", "green")
+        print_message(
+            f"beside {arguments.check}, {agreement.rows:,} rows{out}: no label differs{ties}{apart}", "green"
+        )
     if known:
-        say(f"{known.name}; {POSITIVE} above probability {known.threshold:g}")
+        print_message(f"{known.name}; {POSITIVE} above probability {known.threshold:g}")
     else:
-        say("no manifest: horizon, threshold and training range are unknown", "yellow")
-    say(artifacts.card.note)
-    put(
+        print_message("no manifest: horizon, threshold and training range are unknown", "yellow")
+    print_message(artifacts.card.note)
+    print_result(
         {
             "scaler": str(imported.scaler),
             "classifier": str(imported.classifier),
@@ -145,5 +157,5 @@ def import_artifacts(given: argparse.Namespace) -> None:
             "notes": compiled.notes,
         },
         f"{imported.scaler}\n{imported.classifier}",
-        given.json,
+        arguments.json,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from weather.commands.output import put, say
+from weather.commands.output import print_message, print_result
 from weather.commands.parsers import Commands, add_command
 
 if TYPE_CHECKING:  # see commands.pairs
@@ -21,7 +21,7 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     add_command(commands, "models", models)
 
 
-def models(given: argparse.Namespace) -> None:
+def models(arguments: argparse.Namespace) -> None:
     """List the pairs in the model store, the latest marked, and the history."""
     from weather.importing import latest as store
 
@@ -30,7 +30,7 @@ def models(given: argparse.Namespace) -> None:
     rows = [facts(tag, model, latest) for tag, model in store.classifiers().items()]
     for row in rows:
         if row["problem"]:
-            say(f"{row['classifier']}: {row['problem']}", "yellow")
+            print_message(f"{row['classifier']}: {row['problem']}", "yellow")
     before = store.previous(changes)
     text = [
         f"{'*' if row['latest'] else ' '} {row['classifier']}  {row['imported']}  {row['name'] or '-'}"
@@ -44,7 +44,7 @@ def models(given: argparse.Namespace) -> None:
             text.append(f"  {change.time}  {change.action:<8}  {change.after.classifier}{forced}")
     if before:
         text.append(f"`rollback` goes to {before.classifier}")
-    put(
+    print_result(
         {
             "models": rows,
             "history": [
@@ -60,12 +60,12 @@ def models(given: argparse.Namespace) -> None:
             "rollback_goes_to": before.classifier if before else None,
         },
         "\n".join(text) or "no models: run `make import`",
-        given.json,
+        arguments.json,
     )
 
 
 def facts(tag: str, model: bentoml.Model | None, latest: Pair | None) -> dict[str, Any]:
-    """What a list has of one classifier."""
+    """One classifier of the list, as JSON; ``problem`` says why it can't be served, or is None."""
     from weather.importing.latest import pair_of
 
     pair = pair_of(model) if model else None

@@ -1,6 +1,6 @@
-"""What a command says and how it ends: data to stdout, everything else to stderr, exit codes.
+"""Output and exit codes of the commands: results go to stdout, everything else to stderr.
 
-Colour and progress bars are for terminals only; ``NO_COLOR`` and ``TERM=dumb`` are honoured (by rich).
+Colour and progress bars are for terminals only; rich honours ``NO_COLOR`` and ``TERM=dumb``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import Progress
+if TYPE_CHECKING:
+    from rich.console import Console
 
-if TYPE_CHECKING:  # importing artifacts needs nothing of training
     from weather.training.progress import Stage
 
 SUCCESS, BAD_INPUT, USAGE, DRIFT, DIFFERENT, REJECTED = range(6)
@@ -34,41 +33,49 @@ EXIT_CODES = {
     INTERRUPTED: "interrupted (Ctrl-C or SIGTERM)",
     CLOSED_PIPE: "the reader of stdout went away",
 }
-"""130 and 141 are what shells report of programs that SIGINT and SIGPIPE ended."""
+"""130 and 141 are what shells report for a program that SIGINT or SIGPIPE ended."""
 
 SCALE = ("pyarrow", "distributed")
-"""What is needed to score files and to use a cluster, and for nothing else."""
-
-console = Console(stderr=True)
+"""Packages of the extra ``scale``, which only ``score`` and ``--cluster`` need."""
 
 
-def say(message: str, style: str = "") -> None:
-    """A message for people, on one line however narrow the terminal."""
-    console.print(message, style=style, markup=False, highlight=False, soft_wrap=True)
+@cache
+def console() -> Console:
+    """Stderr. Imported when it is written to, so that ``--help`` needs no package."""
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
-def put(data: object, text: str, as_json: bool) -> None:
-    """The result on stdout: ``data`` as JSON for scripts, or ``text`` for people and shells."""
+def print_message(message: str, style: str = "") -> None:
+    """Print a message for people to stderr, on one line however narrow the terminal."""
+    console().print(message, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_result(data: object, text: str, as_json: bool) -> None:
+    """Print the result to stdout: ``data`` as JSON for scripts, or ``text`` for people and shells."""
     print(json.dumps(data, indent=1) if as_json else text)
 
 
 @contextmanager
 def stages() -> Iterator[Stage]:
-    """A progress bar for each stage; nothing where stderr is not a terminal."""
-    with Progress(console=console, disable=not console.is_terminal) as progress:
+    """Show a progress bar for each stage, if stderr is a terminal."""
+    from rich.progress import Progress
+
+    with Progress(console=console(), disable=not console().is_terminal) as progress:
         yield lambda name, steps: partial(progress.advance, progress.add_task(name, total=steps))
 
 
-def busy(message: str) -> AbstractContextManager[object]:
-    """A spinner while something takes a second or two."""
-    return console.status(message)
+def spinner(message: str) -> AbstractContextManager[object]:
+    """Show a spinner while something takes a second or two, if stderr is a terminal."""
+    return console().status(message)
 
 
 def run(name: str, command: Callable[[], int | None]) -> int:
-    """Run a command; the exit code.
+    """Run a command and return the exit code.
 
-    What a user can mend (a ValueError such as BadArtifact or BadData, a file or a package that
-    isn't there) is one sentence; what only we can mend keeps its traceback.
+    An error that the user can correct is one sentence on stderr: a ValueError such as BadArtifact or BadData,
+    a missing file, a missing package. Any other exception is a bug and keeps its traceback.
     """
     interrupted = False
 
@@ -77,8 +84,8 @@ def run(name: str, command: Callable[[], int | None]) -> int:
         interrupted = True
         raise KeyboardInterrupt
 
-    # SIGTERM as Ctrl-C, or the processes that a command has started would go on without it. A signal that
-    # is ignored, as SIGINT in `make train &`, stays so.
+    # SIGTERM is handled as Ctrl-C: otherwise the processes that a command started would outlive it. A signal
+    # that is ignored, as SIGINT in `make train &`, stays ignored.
     before = {
         number: signal.signal(number, interrupt)
         for number in (signal.SIGINT, signal.SIGTERM)
@@ -91,7 +98,7 @@ def run(name: str, command: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         return _interrupted(name)
     except BrokenPipeError:
-        # Python flushes stdout again at its end, and would complain again.
+        # Python flushes stdout again when it exits, which would raise the error again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
     except Exception as error:
@@ -99,9 +106,11 @@ def run(name: str, command: Callable[[], int | None]) -> int:
             return _interrupted(name)
         if isinstance(error, ModuleNotFoundError):
             lock = "scale" if error.name in SCALE else "training"
-            say(f"{name}: the package {error.name} is missing: install requirements/{lock}.lock", "red")
+            print_message(
+                f"{name}: the package {error.name} is missing: install requirements/{lock}.lock", "red"
+            )
         elif isinstance(error, (ValueError, OSError)):
-            say(f"{name}: {error}", "red")
+            print_message(f"{name}: {error}", "red")
         else:
             raise
         return BAD_INPUT
@@ -111,6 +120,9 @@ def run(name: str, command: Callable[[], int | None]) -> int:
 
 
 def _interrupted(name: str) -> int:
-    # A console of its own: the other may have been interrupted between writing a line and forgetting it.
+    from rich.console import Console
+
+    # Not console(): it may have been interrupted after it wrote a line and before it emptied its buffer, and
+    # would print that line again.
     Console(stderr=True).print(f"{name}: interrupted", style="yellow", highlight=False, soft_wrap=True)
     return INTERRUPTED

@@ -1,6 +1,6 @@
-"""Pairs of the model store that commands judge.
+"""Loading and comparing pairs of the model store, for several commands.
 
-The commands import this when they run, since BentoML and ONNX Runtime take a tenth of a second.
+The commands import this when they run: BentoML and ONNX Runtime take a tenth of a second to import.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def latest() -> Pair:
     """The latest pair of the store.
 
     Raises:
-        BadArtifact: there is none.
+        BadArtifact: there is none, or it can't be read.
     """
     pair = latest_pair()
     if pair is None:
@@ -34,10 +34,10 @@ def latest() -> Pair:
 
 
 def answers_of(log: Log, served: Pair, challenger: Pair) -> Answers:
-    """What two pairs of the store say to the observations of a log.
+    """The forecasts of two pairs of the store for the observations of a log.
 
     Raises:
-        BadArtifact: one of them fails the check that the service makes at its start.
+        BadArtifact: a pair fails the service's start-up check.
     """
     from weather.reports.comparison import computed_answers
 
@@ -49,10 +49,10 @@ def answers_of(log: Log, served: Pair, challenger: Pair) -> Answers:
 
 
 def checked(pair: Pair) -> Classifier:
-    """The classifier of a pair, after the check that the service makes at its start.
+    """Load the classifier of a pair, with the service's start-up check.
 
     Raises:
-        BadArtifact: no service would serve it.
+        BadArtifact: the check failed, so no service would serve it.
     """
     try:
         return load(*stored_pair(pair.classifier))
@@ -61,7 +61,7 @@ def checked(pair: Pair) -> Classifier:
 
 
 def horizon_of(classifier: str) -> int | None:
-    """The horizon of a classifier, if it is in the store and has a manifest."""
+    """The horizon of a classifier in hours, or None if it is not in the store or has no manifest."""
     model = stored(classifier) if classifier.startswith(f"{CLASSIFIER}:") else None
     metadata: dict[str, Any] = model.info.metadata if model else {}
     horizon: int | None = metadata.get("manifest", {}).get("horizon_hours")

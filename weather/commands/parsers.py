@@ -1,4 +1,4 @@
-"""Parsers of the single commands: each module of a command adds its own, in this form."""
+"""Adding a command's parser to the command line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def add_command(
     action: Callable[[argparse.Namespace], int | None],
     parents: Sequence[argparse.ArgumentParser] = (),
 ) -> argparse.ArgumentParser:
-    """A command that runs ``action``; its help is the docstring, its options ``--json`` and ``parents``."""
-    scripts = argparse.ArgumentParser(add_help=False)
-    scripts.add_argument("--json", action="store_true", help="the result as JSON, for scripts")
-    command = commands.add_parser(
-        name, parents=[*parents, scripts], help=action.__doc__, description=action.__doc__
-    )
+    """Add a command that runs ``action``, and return its parser.
+
+    Its help is the docstring of ``action``; its options are ``--json`` and those of ``parents``.
+    """
+    command = commands.add_parser(name, parents=[*parents], help=action.__doc__, description=action.__doc__)
+    command.add_argument("--json", action="store_true", help="the result as JSON, for scripts")
     command.set_defaults(action=action)
     return command

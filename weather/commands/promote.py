@@ -1,4 +1,4 @@
-"""The commands ``promote`` and ``rollback``: which pair in the model store is the latest."""
+"""The commands ``promote`` and ``rollback``, which change the latest pair in the model store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weather.commands.output import busy, put, say
+from weather.commands.output import print_message, print_result, spinner
 from weather.commands.parsers import Commands, add_command
 from weather.importing.errors import BadArtifact
 
@@ -30,42 +30,45 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         type=Path,
         nargs="+",
         metavar="PATH",
-        help="logged observations to judge it on, with --outcomes",
+        help="log files, or folders of them, to compare it with the latest on; needs --outcomes",
     )
     command.add_argument(
         "--outcomes",
         type=Path,
         metavar="FILE.csv",
-        help="outcomes: refuse the pair if it was worse than the latest, with --log",
+        help="outcomes by which the pair is refused if it was worse than the latest; needs --log",
     )
     command.add_argument(
-        "--horizon", type=int, metavar="HOURS", help="of the stations' export; default: the latest model's"
+        "--horizon",
+        type=int,
+        metavar="HOURS",
+        help="horizon of the stations' export (default: the latest model's)",
     )
     command.add_argument(
-        "--force", action="store_true", help="promote it also if it was worse; the history says so"
+        "--force", action="store_true", help="promote it even if it was worse; the history records that"
     )
     add_command(commands, "rollback", rollback)
 
 
-def promote(given: argparse.Namespace) -> None:
-    """Make a pair in the model store the latest, after the service's own check of it."""
+def promote(arguments: argparse.Namespace) -> None:
+    """Make a pair in the model store the latest, after the service's start-up check."""
     from weather.commands.pairs import checked
     from weather.importing import latest as store
 
-    if bool(given.log) != bool(given.outcomes):
+    if bool(arguments.log) != bool(arguments.outcomes):
         raise BadArtifact("give --log and --outcomes together, or neither: a pair is judged by both")
     store.settle()
-    pair = store.pair_named(given.tag)
+    pair = store.pair_named(arguments.tag)
     checked(pair)
-    forced = worse(given, pair) if given.outcomes else None
-    if forced and not given.force:
+    forced = worse(arguments, pair) if arguments.outcomes else None
+    if forced and not arguments.force:
         raise BadArtifact(f"{pair.classifier} is not promoted: {forced}; --force promotes it all the same")
     if forced:
-        say(f"promoted by --force, although {forced}", "yellow")
-    change(pair, store.PROMOTED, forced, given.json)
+        print_message(f"promoted by --force, although {forced}", "yellow")
+    change(pair, store.PROMOTED, forced, arguments.json)
 
 
-def rollback(given: argparse.Namespace) -> None:
+def rollback(arguments: argparse.Namespace) -> None:
     """Make the previous latest pair the latest again; repeat it to go back further."""
     from weather.commands.pairs import checked
     from weather.importing import latest as store
@@ -76,39 +79,41 @@ def rollback(given: argparse.Namespace) -> None:
         raise BadArtifact("the model store's history has nothing to go back to")
     pair = store.pair_named(before.classifier)
     checked(pair)
-    change(pair, store.ROLLED_BACK, None, given.json)
+    change(pair, store.ROLLED_BACK, None, arguments.json)
 
 
-def worse(given: argparse.Namespace, pair: Pair) -> str | None:
-    """How much worse a pair was than the latest; None if that can't be said."""
+def worse(arguments: argparse.Namespace, pair: Pair) -> str | None:
+    """Why a pair is worse than the latest on logged observations, in words; None if that is not certain."""
     from weather.commands.pairs import answers_of, horizon_of, latest
     from weather.reports import comparison, logs
     from weather.training.features import OPTIONAL
 
-    with busy("comparing with the latest"):
+    with spinner("comparing with the latest"):
         served = latest()
-        log = logs.read_log(given.log, OPTIONAL, min_rows=1)
+        log = logs.read_log(arguments.log, OPTIONAL, min_rows=1)
         answers = answers_of(log, served, pair)
-        judged = comparison.judge(answers, given.outcomes, given.horizon or horizon_of(served.classifier))
-    say(judged.verdict.sentence)
+        judged = comparison.judge(
+            answers, arguments.outcomes, arguments.horizon or horizon_of(served.classifier)
+        )
+    print_message(judged.verdict.sentence)
     return judged.loss
 
 
 def change(pair: Pair, action: str, forced: str | None, as_json: bool) -> None:
-    """Make a pair the latest and say so."""
+    """Make a pair the latest, and print the change."""
     from weather.importing import latest as store
 
     before = store.latest_pair()
     changed = store.make_latest(pair, action, forced)
     if changed:
-        say(
+        print_message(
             f"{pair.classifier} is the latest now{f', before it {before.classifier}' if before else ''}",
             "green",
         )
-        say(WHEN)
+        print_message(WHEN)
     else:
-        say(f"{pair.classifier} is the latest already")
-    put(
+        print_message(f"{pair.classifier} is the latest already")
+    print_result(
         {
             "scaler": pair.scaler,
             "classifier": pair.classifier,

@@ -6,17 +6,17 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from weather.commands.output import DIFFERENT, put, say, stages
+from weather.commands.output import DIFFERENT, print_message, print_result, stages
 from weather.commands.parsers import Commands, add_command
 from weather.importing.errors import BadArtifact
 
 CONNECTIONS = 16
 TOLERANCE = 1e-4
-"""As of golden rows. Float32 sums depend on the size of the batch, which is not in the log: of 2,179 rows the
-committed model answered 136 otherwise alone than among others, by up to 2.2e-5."""
+"""The same as for golden rows. Float32 sums depend on the batch size, which is not in the log: 136 of 2,179
+probabilities of the committed model differed between a batch of one and a larger one, by up to 2.2e-5."""
 
 MAX_CONNECTIONS = 60
-"""A worker takes 64 requests at once (weather/http/limits.py)."""
+"""A worker accepts 64 requests at once (weather/http/limits.py)."""
 
 
 def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -26,10 +26,10 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         "--log", type=Path, required=True, nargs="+", metavar="PATH", help="log files, or folders of them"
     )
     command.add_argument(
-        "--url", required=True, metavar="URL", help="of the service, as http://127.0.0.1:3000"
+        "--url", required=True, metavar="URL", help="address of the service, e.g. http://127.0.0.1:3000"
     )
     pace = command.add_mutually_exclusive_group()
-    pace.add_argument("--rate", type=positive, metavar="X", help="rows a second")
+    pace.add_argument("--rate", type=positive, metavar="X", help="rows per second")
     pace.add_argument(
         "--speed", type=positive, default=1.0, metavar="N", help="as logged, N times as fast (default: 1)"
     )
@@ -39,52 +39,56 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         choices=range(1, MAX_CONNECTIONS + 1),
         default=CONNECTIONS,
         metavar="N",
-        help=f"requests at once at most (default: {CONNECTIONS})",
+        help=f"maximum of concurrent requests (default: {CONNECTIONS})",
     )
     command.add_argument(
         "--tolerance",
         type=float,
         default=TOLERANCE,
         metavar="X",
-        help=f"by how much probabilities may differ (default: {TOLERANCE:g})",
+        help=f"allowed difference of probabilities (default: {TOLERANCE:g})",
     )
-    command.add_argument("--key-file", type=Path, metavar="FILE", help="a file with the API key alone")
+    command.add_argument(
+        "--key-file", type=Path, metavar="FILE", help="file that holds the API key and nothing else"
+    )
 
 
-def replay(given: argparse.Namespace) -> int:
-    """Send logged observations to a service again and compare its answers with those logged."""
+def replay(arguments: argparse.Namespace) -> int:
+    """Send logged observations to a service again, and compare its answers with the logged ones."""
     from weather.reports import logs, replay_report
     from weather.reports.replay import Pace
-    from weather.reports.replay import replay as ask
+    from weather.reports.replay import replay as send
     from weather.training.features import OPTIONAL
 
-    log = logs.read_log(given.log, OPTIONAL, min_rows=1)
-    pace = Pace(given.rate, given.speed)
-    key = read_key(given.key_file) if given.key_file else None
+    log = logs.read_log(arguments.log, OPTIONAL, min_rows=1)
+    pace = Pace(arguments.rate, arguments.speed)
+    key = read_key(arguments.key_file) if arguments.key_file else None
     if log.malformed:
-        say(f"{log.malformed:,} malformed lines left out", "yellow")
+        print_message(f"{log.malformed:,} malformed lines left out", "yellow")
     times = log.table["time"].sort_values()
-    say(f"{len(times):,} rows; the last one is due {pace.seconds(times)[-1]:,.0f} s after the start")
+    print_message(
+        f"{len(times):,} rows; the last one is due {pace.seconds(times)[-1]:,.0f} s after the start"
+    )
     with stages() as stage:
         progress = stage("replaying", len(times))
-        replayed = asyncio.run(ask(log, given.url, pace, given.connections, key, progress))
-    findings = replay_report.find(replayed, given.tolerance)
+        replayed = asyncio.run(send(log, arguments.url, pace, arguments.connections, key, progress))
+    findings = replay_report.find(replayed, arguments.tolerance)
     if findings.late_seconds > 1:
-        say(
+        print_message(
             f"rows were sent up to {findings.late_seconds:.1f} s late: the service or --connections "
-            f"{given.connections} held them up",
+            f"{arguments.connections} held them up",
             "yellow",
         )
-    say(f"{findings.faults:,} faults", "red" if findings.faults else "green")
-    put(replay_report.as_json(findings), replay_report.text(findings), given.json)
+    print_message(f"{findings.faults:,} faults", "red" if findings.faults else "green")
+    print_result(replay_report.as_json(findings), replay_report.text(findings), arguments.json)
     return DIFFERENT if findings.faults else 0
 
 
 def positive(text: str) -> float:
-    """A number above 0.
+    """A finite number above 0, for argparse.
 
     Raises:
-        argparse.ArgumentTypeError: it is none.
+        argparse.ArgumentTypeError: the text is anything else.
     """
     try:
         number = float(text)

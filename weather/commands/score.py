@@ -11,9 +11,8 @@ from pathlib import Path
 
 from weather.commands import cluster
 from weather.commands.importing import artifacts_of, pair_options
-from weather.commands.output import REJECTED, busy, put, say, stages
+from weather.commands.output import REJECTED, print_message, print_result, spinner, stages
 from weather.commands.parsers import Commands, add_command
-from weather.contract.optional import optional_fields
 from weather.importing.errors import BadArtifact
 
 
@@ -29,17 +28,17 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         help="CSV or Parquet files, or quoted patterns: 'data/**/*.csv'",
     )
     command.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="a new one, or one to go on with"
+        "--out", type=Path, required=True, metavar="FOLDER", help="new folder, or that of a run to resume"
     )
-    command.add_argument("--tag", help="the model of this tag in the model store, instead of artifacts")
+    command.add_argument("--tag", help="tag of a model in the model store, instead of artifacts")
     command.add_argument(
         "--keep",
         default="all",
         metavar="all|NAMES",
-        help="columns beside the forecast, separated by commas; none for the forecast alone (default: all)",
+        help="input columns to copy, separated by commas; none for the forecast alone (default: all)",
     )
     command.add_argument(
-        "--workers", type=int, metavar="N", help="processes on this machine (default: one for each core)"
+        "--workers", type=int, metavar="N", help="processes on this machine (default: one per core)"
     )
     command.add_argument("--cluster", metavar="ADDRESS", help=cluster.HELP)
     command.add_argument(
@@ -50,22 +49,22 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     )
 
 
-def score(given: argparse.Namespace) -> int:
-    """Forecast the rows of CSV or Parquet files, any number of them."""
+def score(arguments: argparse.Namespace) -> int:
+    """Compute forecasts for CSV or Parquet files of any number of rows."""
     from weather.scoring import planning, running
     from weather.scoring.folder import locked
     from weather.scoring.job import REJECTED as SIDE_FILE
     from weather.scoring.job import Job, Source, sha256, versions
     from weather.training.words import counted
 
-    if given.part_mb * 2**20 < 1 or (given.workers is not None and given.workers < 1):
+    if arguments.part_mb * 2**20 < 1 or (arguments.workers is not None and arguments.workers < 1):
         raise ValueError("--part-mb and --workers must be greater than 0")
-    folder: Path = given.out
-    paths = planning.files(given.inputs)
+    folder: Path = arguments.out
+    paths = planning.files(arguments.inputs)
     form = planning.format_of(paths)
-    with busy("reading the model"):
-        model, optional = _model(given)
-    keep = {"all": None, "none": []}.get(given.keep, given.keep.split(","))
+    with spinner("reading the model"):
+        model, optional = _model(arguments)
+    keep = {"all": None, "none": []}.get(arguments.keep, arguments.keep.split(","))
     columns = planning.columns_of(paths, form, keep, optional)
     job = Job(
         sources=[Source.of(path) for path in paths],
@@ -73,37 +72,42 @@ def score(given: argparse.Namespace) -> int:
         format=form,
         optional=sorted(optional),
         model=sha256(model),
-        part_bytes=int(given.part_mb * 2**20),
+        part_bytes=int(arguments.part_mb * 2**20),
         versions=versions(),
     )
-    say(f"{counted(len(paths), f'{form} file')}; kept beside the forecast: {', '.join(columns) or 'nothing'}")
+    print_message(
+        f"{counted(len(paths), f'{form} file')}; kept beside the forecast: {', '.join(columns) or 'nothing'}"
+    )
     for path in planning.unended(job):
-        say(f"{path} does not end with a line break: if it was cut off, its last row may be wrong", "yellow")
-    with locked(folder), _executor(given) as executor, stages() as stage:
+        print_message(
+            f"{path} does not end with a line break: if it was cut off, its last row may be wrong", "yellow"
+        )
+    with locked(folder), _executor(arguments) as executor, stages() as stage:
 
         def begun(parts: int, done: int) -> running.Step:
             if done:
-                say(f"{done:,} of {parts:,} parts are done already")
+                print_message(f"{done:,} of {parts:,} parts are done already")
             return stage("scoring", parts - done)
 
         summary = running.run(folder, job, model, executor, begun)
     forecasts = counted(summary.forecasts, "forecast")
-    say(f"{counted(summary.rows, 'row')}: {forecasts}, {summary.rejected:,} rejected")
+    print_message(f"{counted(summary.rows, 'row')}: {forecasts}, {summary.rejected:,} rejected")
     if summary.rejected:
-        say(f"why: {folder / SIDE_FILE}", "yellow")
-    put({"out": str(folder), **summary.model_dump()}, str(folder), given.json)
-    return REJECTED if summary.rejected and given.fail_on_rejected else 0
+        print_message(f"why: {folder / SIDE_FILE}", "yellow")
+    print_result({"out": str(folder), **summary.model_dump()}, str(folder), arguments.json)
+    return REJECTED if summary.rejected and arguments.fail_on_rejected else 0
 
 
-def _model(given: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
-    """The compiled classifier, and the fields that it can do without."""
+def _model(arguments: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
+    """The compiled classifier as ONNX, and the fields that may be missing."""
+    from weather.contract.optional import optional_fields
     from weather.importing.compiling.sandbox import compile_apart
 
-    if given.tag is None:
-        artifacts = artifacts_of(given)
+    if arguments.tag is None:
+        artifacts = artifacts_of(arguments)
         facts = {"manifest": artifacts.manifest.model_dump()} if artifacts.manifest else {}
         return compile_apart(artifacts).model, optional_fields(facts)
-    if given.scaler is not None or given.model is not None:
+    if arguments.scaler is not None or arguments.model is not None:
         raise BadArtifact("give a tag or artifacts, not both")
     import bentoml
     from bentoml.exceptions import BentoMLException
@@ -112,23 +116,23 @@ def _model(given: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
     from weather.model.loading import load
 
     try:
-        classifier = bentoml.models.get(given.tag)
+        classifier = bentoml.models.get(arguments.tag)
         scaler = bentoml.models.get(str(classifier.info.metadata["scaler"]))
     except (BentoMLException, KeyError) as error:
-        raise BadArtifact(f"{given.tag} is not a classifier in the model store: {error}") from None
-    load(scaler, classifier)  # which checks the files and the golden rows
+        raise BadArtifact(f"{arguments.tag} is not a classifier in the model store: {error}") from None
+    load(scaler, classifier)  # checks the files and the golden rows
     return Path(classifier.path_of(COMPILED_FILE)).read_bytes(), optional_fields(classifier.info.metadata)
 
 
 @contextmanager
-def _executor(given: argparse.Namespace) -> Iterator[Executor]:
+def _executor(arguments: argparse.Namespace) -> Iterator[Executor]:
     from weather.scoring import running
 
-    if given.cluster is None:
-        with running.processes(given.workers or os.cpu_count() or 1) as executor:
+    if arguments.cluster is None:
+        with running.processes(arguments.workers or os.cpu_count() or 1) as executor:
             yield executor
-    elif given.workers is not None:
+    elif arguments.workers is not None:
         raise ValueError("--workers are processes of this machine: a cluster has workers of its own")
     else:
-        with cluster.connected(given.cluster) as client:
+        with cluster.connected(arguments.cluster) as client:
             yield client.get_executor(pure=False)  # type: ignore[no-untyped-call]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from weather.commands.cluster import HELP, fits_on
 from weather.commands.importing import ARTIFACTS
-from weather.commands.output import put, say, stages
+from weather.commands.output import print_message, print_result, stages
 from weather.commands.parsers import Commands, add_command
 from weather.contract.names import CARD_FILE
 
@@ -20,40 +20,44 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="own observations: one CSV, or ISD-Lite files (default: New York, 2013)",
+        help="observations: one CSV, or ISD-Lite files (default: New York, 2013)",
     )
     command.add_argument(
-        "--horizon", type=int, default=4, metavar="HOURS", help="rain within so many hours (default: 4)"
+        "--horizon", type=int, default=4, metavar="HOURS", help="horizon of the forecast (default: 4)"
     )
     command.add_argument(
         "--threshold",
         default="hss",
         metavar="RULE",
-        help="Rain above which probability: that of the best Heidke skill score over all hours (hss, the "
-        "default) or over dry hours (onset), or a number, the ratio of cost to loss",
+        help="probability above which Rain is forecast: that of the best Heidke skill score over all hours "
+        "(hss, the default) or over dry hours (onset), or a number, the ratio of cost to loss",
     )
     command.add_argument(
-        "--out", type=Path, default=ARTIFACTS, metavar="DIR", help="for the artifacts (default: artifacts)"
+        "--out",
+        type=Path,
+        default=ARTIFACTS,
+        metavar="DIR",
+        help="folder for the artifacts (default: artifacts)",
     )
     command.add_argument("--cluster", metavar="ADDRESS", help=HELP)
 
 
-def train(given: argparse.Namespace) -> None:
+def train(arguments: argparse.Namespace) -> None:
     """Train on hourly observations and write the artifacts."""
     from weather.training import pipeline, sources, thresholds
     from weather.training.samples import samples
 
-    rule = thresholds.parse_rule(given.threshold)
-    observed = sources.read(given.data) if given.data else sources.new_york_2013()
+    rule = thresholds.parse_rule(arguments.threshold)
+    observed = sources.read(arguments.data) if arguments.data else sources.new_york_2013()
     for note in observed.notes:
-        say(note)
-    data = samples(observed, given.horizon)
-    say(f"{observed.name}: {len(data):,} usable hours, rain follows {data.y.mean():.1%}")
-    with fits_on(given.cluster), stages() as stage:
-        manifest = pipeline.train(observed, data, given.horizon, given.out, stage, rule)
+        print_message(note)
+    data = samples(observed, arguments.horizon)
+    print_message(f"{observed.name}: {len(data):,} usable hours, rain follows {data.y.mean():.1%}")
+    with fits_on(arguments.cluster), stages() as stage:
+        manifest = pipeline.train(observed, data, arguments.horizon, arguments.out, stage, rule)
     skill = manifest.metrics["cross_validation"]["model"]["bss_persistence"]
     chosen = ", ".join(f"{name} {value:g}" for name, value in manifest.hyperparameters.items())
-    say(f"chosen: {chosen}")
-    say("Brier skill against persistence {value:+.3f} ({low:+.3f} … {high:+.3f})".format(**skill))
-    card = str(given.out / CARD_FILE)
-    put({"card": card, "manifest": manifest.model_dump()}, card, given.json)
+    print_message(f"chosen: {chosen}")
+    print_message("Brier skill against persistence {value:+.3f} ({low:+.3f} … {high:+.3f})".format(**skill))
+    card = str(arguments.out / CARD_FILE)
+    print_result({"card": card, "manifest": manifest.model_dump()}, card, arguments.json)

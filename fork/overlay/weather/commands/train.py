@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from weather.commands.importing import ARTIFACTS
-from weather.commands.output import busy, put, say
+from weather.commands.output import spinner, print_result, print_message
 from weather.commands.parsers import Commands, add_command
 from weather.contract.names import CARD_FILE
 
@@ -22,22 +22,22 @@ def add_parser(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("--out", type=Path, default=ARTIFACTS, metavar="DIR", help="default: artifacts")
 
 
-def train(given: argparse.Namespace) -> None:
+def train(arguments: argparse.Namespace) -> None:
     """Train on a CSV file and write the artifacts."""
     from weather.training import pipeline, samples
 
-    data = samples.placeholder() if given.placeholder else samples.read(given.data)
-    say(f"{data.name}: {len(data.x):,} rows, {data.y.mean():.1%} positive")
+    data = samples.placeholder() if arguments.placeholder else samples.read(arguments.data)
+    print_message(f"{data.name}: {len(data.x):,} rows, {data.y.mean():.1%} positive")
     for reason, rows in data.left_out.items():
-        say(f"left out: {rows:,} rows, {reason}", "yellow")
-    with busy("fitting and verifying"):
-        manifest = pipeline.train(data, given.out)
+        print_message(f"left out: {rows:,} rows, {reason}", "yellow")
+    with spinner("fitting and verifying"):
+        manifest = pipeline.train(data, arguments.out)
     figures = manifest.metrics["cross_validation"]
-    say(f"cross-validated: Brier skill {figures['brier_skill']:.3f}, ROC AUC {figures['roc_auc']:.3f}")
+    print_message(f"cross-validated: Brier skill {figures['brier_skill']:.3f}, ROC AUC {figures['roc_auc']:.3f}")
     if data.placeholder:
-        say(
+        print_message(
             "WARNING: this model is a placeholder, and its answers mean nothing: train it with --data",
             "yellow",
         )
-    card = str(given.out / CARD_FILE)
-    put({"card": card, "manifest": manifest.model_dump()}, card, given.json)
+    card = str(arguments.out / CARD_FILE)
+    print_result({"card": card, "manifest": manifest.model_dump()}, card, arguments.json)
