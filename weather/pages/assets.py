@@ -1,4 +1,4 @@
-"""Static responses for browsers: bytes in memory with an ETag, so that they are fetched once."""
+"""Static responses: bytes in memory with an ETag, so that a browser loads them once."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MEDIA_TYPES = {
 
 
 class Asset:
-    """Content and its headers; 304 for clients that have it already.
+    """Content with its headers; a client that has the content already gets 304.
 
-    ``no-cache`` lets a browser keep the content but makes it revalidate each time, so that no browser
-    uses an old script with a new page after a deployment.
+    ``no-cache`` lets a browser keep the content but makes it revalidate each time. Otherwise it could use an
+    old script with a new page after a deployment.
     """
 
     def __init__(self, content: bytes, suffix: str, headers: Mapping[str, str]) -> None:
@@ -40,7 +40,7 @@ class Asset:
 
     @classmethod
     def of(cls, path: Path, headers: Mapping[str, str]) -> Asset:
-        """A file, read immediately."""
+        """The content of a file, which is read once, here."""
         return cls(path.read_bytes(), path.suffix, headers)
 
     async def answer(self, request: Request) -> Response:

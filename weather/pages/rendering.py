@@ -1,4 +1,4 @@
-"""HTML from the templates; what they say of the input variables and classes comes from the contract."""
+"""Rendering of the HTML templates; input variables and class labels come from the contract."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.globals |= {
+    "root": "",
     "title": fields.TITLE,
     "question": fields.QUESTION,
     "summary": fields.SUMMARY,
@@ -29,7 +30,7 @@ TEMPLATES.globals |= {
 
 
 def number(value: float) -> str:
-    """A number for an attribute, or for people with ``|signed``."""
+    """A number for an HTML attribute; with ``|signed`` for text."""
     return f"{value:.15g}"
 
 
@@ -39,7 +40,7 @@ def signed(text: str) -> str:
 
 
 def unit(name: str) -> str:
-    """A unit as the page shows it behind a value or a label."""
+    """A unit as the page shows it after a value or a label."""
     return {"1": "", "degree": "°"}.get(name, name)
 
 
@@ -47,5 +48,5 @@ TEMPLATES.filters |= {"number": number, "signed": signed, "unit": unit}
 
 
 def render(template: str, **values: object) -> bytes:
-    """A page as UTF-8."""
+    """Render a page, in UTF-8. Links begin with ``root``, by default the empty string."""
     return TEMPLATES.get_template(template).render(**values).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -14,6 +13,7 @@ from starlette.routing import Route
 from weather.http.openapi import document
 from weather.http.problems import Problem, http_problem
 from weather.pages.assets import Asset
+from weather.pages.negotiation import wants_page
 from weather.pages.rendering import render
 from weather.pages.served_model import ServedModel
 
@@ -36,15 +36,13 @@ NOT_FOUND_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-WEIGHT = re.compile(r"q=[0-9]*\.?[0-9]+|q=[0-9]+\.")
-
 INDEX = Asset(render("index.html"), ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
 DOCS = Asset(render("docs.html"), ".html", {"Content-Security-Policy": DOCS_POLICY})
 FILES = {
     path.name: Asset.of(path, {"Content-Security-Policy": "default-src 'none'"})
     for path in sorted(STATIC.iterdir())
 }
-"""The files that the pages load: a fixed set, each with its own route."""
+"""The files that the pages load, by name; each has its own route."""
 
 
 async def welcome(request: Request) -> Response:
@@ -75,14 +73,14 @@ async def model(request: Request) -> Response:
 
 
 async def picture(request: Request) -> Response:
-    """A picture of the model card, named by a query parameter, so that the set of paths is fixed."""
+    """A picture of the model card, named by a query parameter: paths are metric labels, so a fixed set."""
     served: ServedModel = request.app.state.served()
     asset = served.pictures.get(request.query_params.get("name", ""))
     return Problem(404).response() if asset is None else await asset.answer(request)
 
 
 async def openapi(request: Request) -> Response:
-    """The OpenAPI document, of the contract as the served model has it."""
+    """The OpenAPI document; the served model decides which fields are optional."""
     state = request.app.state
     return JSONResponse(document(keys=state.keys_required, optional=state.served().optional))
 
@@ -103,30 +101,14 @@ def http_error(request: Request, error: Exception) -> Response:
     return HTMLResponse(render("not_found.html", root=root), 404, NOT_FOUND_HEADERS)
 
 
-def wants_page(request: Request) -> bool:
-    """Whether the client accepts HTML by name, as browsers do, and no less than JSON."""
-    accept = ",".join(request.headers.getlist("accept"))
-    html = weight(accept, "text/html")
-    return html > 0 and html >= weight(accept, "application/json")
-
-
-def weight(accept: str, media_type: str) -> float:
-    """The weight that an Accept header gives a media type by name (RFC 9110, 12.4.2); 0 without its name."""
-    for element in accept.lower().split(","):
-        name, *parameters = (part.strip() for part in element.split(";"))
-        if name == media_type:
-            return next((float(each[2:]) for each in parameters if WEIGHT.fullmatch(each)), 1.0)
-    return 0.0
-
-
 ROUTES = [
     Route("/", welcome),
-    # Swagger UI, with the assets that BentoML ships.
+    # Swagger UI; BentoML serves its script and its style sheet.
     Route("/docs", DOCS.answer),
     Route("/model", model),
     Route("/model/picture", picture),
     Route("/openapi.json", openapi),
-    # BentoML's own document has neither ranges nor error statuses: serve ours under its path too.
+    # BentoML's path for its own document, which has neither ranges nor error statuses.
     Route("/docs.json", openapi),
     *(Route(f"/static/{name}", file.answer) for name, file in FILES.items()),
 ]

@@ -1,6 +1,6 @@
 """The served model as a page and as JSON: its manifest and its model card.
 
-Both are made once, when the service starts, from what was imported into the model store.
+Both are rendered once, when the service starts, from the files in the model store.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 class ServedModel:
-    """Page, JSON and pictures of a classifier; ``loaded`` is false if it failed its start-up check."""
+    """Page, JSON and pictures of a classifier; ``loaded`` is False if its start-up check failed."""
 
     def __init__(self, scaler: bentoml.Model, classifier: bentoml.Model, loaded: bool) -> None:
         metadata: dict[str, Any] = classifier.info.metadata
         card = _card(classifier, metadata.get("card", {}))
-        known = facts(str(scaler.tag), classifier, loaded, sorted(card))
+        described = facts(str(scaler.tag), classifier, loaded, sorted(card))
         markdown = card.pop(CARD_FILE, b"").decode()
         page = render(
             "model.html",
-            **known,
+            **described,
             card_html=card_html(markdown, card) if markdown else "",
             card_changed=bool(metadata.get("card")) and not markdown,
         )
         self.optional = optional_fields(metadata)
-        self.facts = Asset(json.dumps(known, ensure_ascii=False).encode(), ".json", {"Vary": "Accept"})
+        self.facts = Asset(json.dumps(described, ensure_ascii=False).encode(), ".json", {"Vary": "Accept"})
         self.page = Asset(page, ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
         self.pictures = {
             name: Asset(data, Path(name).suffix, {"Content-Security-Policy": PICTURE_POLICY})
@@ -55,7 +55,7 @@ class ServedModel:
 
 
 def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[str]) -> dict[str, Any]:
-    """The JSON form; without a manifest its values are null."""
+    """The JSON form; what only a manifest has is null without one."""
     metadata: dict[str, Any] = classifier.info.metadata
     manifest: dict[str, Any] = metadata.get("manifest", {})
     trained = {feature["name"]: feature for feature in manifest.get("features", ())}
@@ -91,8 +91,8 @@ def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[s
 def card_html(markdown: str, pictures: Collection[str]) -> str:
     """HTML of a model card, its headings one level lower.
 
-    HTML in the Markdown is shown as text; only links to http and https and the card's own pictures
-    are kept.
+    HTML in the Markdown is shown as text. So are links other than http and https, and pictures that the card
+    does not have.
     """
     html: str = _CardMarkdown(pictures).render(markdown)
     return html
@@ -106,19 +106,19 @@ class _CardMarkdown(MarkdownIt):
         self.core.ruler.push("lower_headings", lambda state: _lower(state.tokens))
 
     def validateLink(self, url: str) -> bool:  # noqa: N802
-        """For links and pictures; those that are not valid stay text."""
+        """Whether markdown-it renders a link or a picture; otherwise it stays text."""
         return url.lower().startswith(("https://", "http://")) or url in self.pictures
 
 
 class _CardRenderer(RendererHTML):
     def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        """Load it from the path of the card's pictures."""
+        """A picture, with the address of its route."""
         token = tokens[idx]
         token.attrs["src"] = f"model/picture?name={token.attrs['src']}"
         return super().image(tokens, idx, options, env)
 
     def table_open(self, *_: object) -> str:
-        """Make wide tables scrollable, also by keyboard."""
+        """A table in a region that scrolls sideways, also by keyboard."""
         return '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>\n'
 
     def table_close(self, *_: object) -> str:
@@ -132,7 +132,7 @@ def _lower(tokens: Iterable[Token]) -> None:
 
 
 def _card(classifier: bentoml.Model, digests: Mapping[str, str]) -> dict[str, bytes]:
-    """The card's files in the store; none if any is missing or has changed since the import."""
+    """The card's files in the store; empty if one is missing or has changed since the import."""
     files = {}
     for name, digest in digests.items():
         try:
