@@ -1,6 +1,6 @@
-"""``make figures``: every figure and picture of README, documents and cards, made in one go.
+"""``make figures``: makes every figure and picture of the README, the documents and the model cards.
 
-Each command writes its own blocks and pictures. --stale reports which are not of the sources as they are.
+Each command writes its own blocks and pictures. --stale lists those whose sources have changed since.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MADE = "made"
 
 
 def report_stale() -> None:
-    """A line for each figure that is not of these sources."""
+    """Print a line for each figure whose sources have changed since it was made, or that was never made."""
     reasons = {figure.name: reason for figure in FIGURES if (reason := staleness(figure))}
     for name, reason in reasons.items():
         print(f"figure {name}: {reason}")
@@ -28,7 +28,7 @@ def report_stale() -> None:
 
 
 def make(figures: Sequence[Figure]) -> int:
-    """Run the commands one after another; 1 if one failed."""
+    """Run the commands one after another; the exit code is 1 if a figure was not made."""
     total = sum(map(minutes, figures))
     print(f"{len(figures)} figures, about {total:.0f} minutes on two idle cores:", flush=True)
     for figure in figures:
@@ -48,7 +48,7 @@ def make(figures: Sequence[Figure]) -> int:
 
 
 def run(figure: Figure) -> str:
-    """Make one; how it ended."""
+    """Run the command of one figure and return the outcome in words, ``MADE`` if it succeeded."""
     missing = [tool for tool in figure.needs if shutil.which(tool) is None]
     if missing:
         return f"not made: {', '.join(missing)} is missing (make doctor)"
@@ -63,7 +63,7 @@ def run(figure: Figure) -> str:
         for mark in figure.marks:
             record(mark)
     lacking = [mark for mark in figure.marks if mark not in recorded()]
-    if lacking:  # what a document shows is then still that of before
+    if lacking:  # the documents still show the figures recorded before
         keep(recorded() | {mark: before[mark] for mark in lacking if mark in before})
     if code:
         return f"failed with exit code {code}"
@@ -71,23 +71,33 @@ def run(figure: Figure) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make figures, or report on them."""
+    """Make figures, or list them; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.make_figures", description=__doc__)
     names = [figure.name for figure in FIGURES]
     parser.add_argument(
-        "--only", action="append", choices=names, metavar="NAME", help=f"may be repeated; {', '.join(names)}"
+        "--only",
+        action="append",
+        choices=names,
+        metavar="NAME",
+        help=f"make this one (may be repeated): {', '.join(names)}",
     )
-    parser.add_argument("--changed", action="store_true", help="only those that are stale")
-    parser.add_argument("--list", action="store_true", help="what would be made, by which command")
-    parser.add_argument("--stale", action="store_true", help="report which are not of these sources")
-    given = parser.parse_args(arguments)
-    if given.stale:
+    parser.add_argument(
+        "--changed", action="store_true", help="make only those whose sources have changed since"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="list the figures and their commands, and make none"
+    )
+    parser.add_argument(
+        "--stale", action="store_true", help="list figures whose sources have changed since, and make none"
+    )
+    options = parser.parse_args(arguments)
+    if options.stale:
         report_stale()
         return 0
-    chosen = [figure for figure in FIGURES if not given.only or figure.name in given.only]
-    if given.changed:
+    chosen = [figure for figure in FIGURES if not options.only or figure.name in options.only]
+    if options.changed:
         chosen = [figure for figure in chosen if staleness(figure)]
-    if given.list:
+    if options.list:
         for figure in chosen:
             places = ", ".join((*figure.marks, *figure.pictures))
             print(f"{figure.name:13} {minutes(figure):4g} min  {' '.join(figure.command)}\n{'':15}{places}")

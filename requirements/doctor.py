@@ -1,7 +1,7 @@
-"""``make doctor``: what this machine lacks, for which target, and how to get it.
+"""``make doctor``: what this machine lacks, which target needs it, and how to install it.
 
-It runs before anything is installed, so it needs the standard library only, and no newer Python than 3.8: an
-old one is one of the faults that it names. Exit code 1 when `make serve` or `make test` can't work, else 0.
+It runs before anything is installed, so it uses the standard library only. It runs on Python 3.8, because an
+old Python is one of the faults that it reports. The exit code is 1 if `make serve` or `make test` can't work.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ NEWER = ("3.13", "3.12", "3.11")
 ENGINES = ("docker", "podman", "buildah")
 ENGINE_SECONDS = 30
 GIGABYTES = {"import": 0.7, "development": 2.5}
-"""Of disk to install a set of packages: the environment, and pip's cache and temporary files beside it."""
+"""Disk space to install a set of packages: the environment, pip's cache and its temporary files."""
 
 
 class Finding(NamedTuple):
-    """One check: its subject, what was found, and where something is missing what for and the remedy."""
+    """The result of a check. If something is missing, ``needed_for`` names targets, ``remedy`` what to do."""
 
     subject: str
     state: str
@@ -37,12 +37,12 @@ class Finding(NamedTuple):
 
     @property
     def missing(self) -> bool:
-        """Whether there is something to do."""
+        """Whether something is missing."""
         return bool(self.remedy)
 
 
 class Tool(NamedTuple):
-    """A program of the system: its names, Debian's and Homebrew's package, and the targets that need it."""
+    """A system program: its names, its Debian and Homebrew packages, and the targets that need it."""
 
     names: tuple[str, ...]
     debian: str
@@ -69,8 +69,8 @@ TOOLS = (
     Tool(("taskset",), "util-linux", "", "make bench"),
     Tool(("valgrind",), "valgrind", "", "the part `instructions` of make bench"),
 )
-ELSEWHERE = {"mosquitto": ["/usr/sbin/mosquitto"], "pg_ctl": glob("/usr/lib/postgresql/*/bin/pg_ctl")}
-"""Where Debian has programs that are not in PATH, and the tests find them."""
+OUTSIDE_PATH = {"mosquitto": ["/usr/sbin/mosquitto"], "pg_ctl": glob("/usr/lib/postgresql/*/bin/pg_ctl")}
+"""Programs that Debian installs outside of PATH; the tests look there too."""
 
 
 def python() -> Finding:
@@ -84,23 +84,23 @@ def python() -> Finding:
 
 
 def works(command: str) -> bool:
-    """Whether a Python is more than a name: pyenv has names for versions that are not selected."""
+    """Whether a Python runs: pyenv has commands for versions that are not selected, which fail."""
     return bool(shutil.which(command)) and not run(command, "-c", "")
 
 
 def run(*command: str) -> int:
-    """A command's exit code; its output is dropped. -1 when it does not end."""
+    """The exit code of a command without its output; -1 if it can't be started or does not end in time."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=ENGINE_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return -1
-    return done.returncode
+    return process.returncode
 
 
 def environment(venv: Path) -> Finding:
-    """Whether an environment is there, or can be made."""
+    """Whether the environment exists or can be made."""
     if (venv / "bin" / "python").exists():
         sets = [name for name in ("import", "training", "development") if (venv / name).exists()]
         return Finding("environment", f"{venv} with {sets[-1] if sets else 'nothing installed yet'}")
@@ -108,12 +108,12 @@ def environment(venv: Path) -> Finding:
     if lacking and sys.version_info >= OLDEST:
         package = "python{}.{}-venv".format(*sys.version_info)
         state = f"{venv} can't be made: Python lacks {' and '.join(lacking)}"
-        return Finding("environment", state, "every target", get(package, ""), True)
+        return Finding("environment", state, "every target", install_command(package, ""), True)
     return Finding("environment", f"{venv} will be made")
 
 
 def disk(venv: Path) -> Iterator[Finding]:
-    """Whether what is not installed yet has room."""
+    """Whether there is space for what is not installed yet."""
     folder = next(path for path in (venv.absolute(), *venv.absolute().parents) if path.exists())
     free = shutil.disk_usage(str(folder)).free / 1e9
     short = False
@@ -121,13 +121,13 @@ def disk(venv: Path) -> Iterator[Finding]:
         if free < GIGABYTES[name] and not (venv / name).exists() and not short:
             short = True
             state = f"{free:.1f} GB free at {folder}, {target} needs {GIGABYTES[name]}"
-            yield Finding("disk", state, target, "free some, or VENV=FOLDER on another disk", True)
+            yield Finding("disk", state, target, "free some space, or VENV=FOLDER on another disk", True)
     if not short:
         yield Finding("disk", f"{free:.1f} GB free")
 
 
 def home() -> Finding:
-    """Whether BentoML's folder can be written to."""
+    """Whether the model store, BentoML's folder, can be written to."""
     folder = Path(os.environ.get("BENTOML_HOME") or Path.home() / "bentoml")
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if existing.is_dir() and os.access(str(existing), os.W_OK | os.X_OK):
@@ -137,7 +137,7 @@ def home() -> Finding:
 
 
 def port(number: int) -> Finding:
-    """Whether nothing listens on the port."""
+    """Whether the port is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -152,28 +152,30 @@ def port(number: int) -> Finding:
 
 def engine() -> Finding:
     """The first container engine that works, as make image chooses it."""
-    there = [name for name in ENGINES if shutil.which(name)]
-    for name in there:
+    installed = [name for name in ENGINES if shutil.which(name)]
+    for name in installed:
         if run(name, "info") == 0:
             return Finding("container engine", f"{name} works")
-    state = f"{', '.join(there)}: `info` fails" if there else f"none of {', '.join(ENGINES)}"
-    remedy = "start its daemon, or " if there else ""
-    remedy += "as root on Debian: deploy/image/engine.sh make image; or " + get("podman", "podman")
+    state = f"{', '.join(installed)}: `info` fails" if installed else f"none of {', '.join(ENGINES)}"
+    remedy = "start its daemon, or " if installed else ""
+    remedy += "as root on Debian: deploy/image/engine.sh make image; or " + install_command(
+        "podman", "podman"
+    )
     return Finding("container engine", state, "make image, make test-image", remedy)
 
 
 def tool(wanted: Tool) -> Finding:
-    """Where a program is."""
+    """The path of a program, or how to install it."""
     for name in wanted.names:
-        for path in (shutil.which(name), *ELSEWHERE.get(name, ())):
+        for path in (shutil.which(name), *OUTSIDE_PATH.get(name, ())):
             if path and os.access(path, os.X_OK):
                 return Finding(wanted.names[0], path)
-    remedy = KUBECTL if wanted.names[0] == "kubectl" else get(wanted.debian, wanted.brew)
+    remedy = KUBECTL if wanted.names[0] == "kubectl" else install_command(wanted.debian, wanted.brew)
     return Finding(wanted.names[0], "missing", wanted.needed_for, remedy, wanted.essential)
 
 
-def get(debian: str, brew: str) -> str:
-    """How a package is installed here."""
+def install_command(debian: str, brew: str) -> str:
+    """The command that installs a package on this system."""
     if debian and shutil.which("apt-get"):
         return f"apt-get install {debian}"
     if brew and shutil.which("brew"):
@@ -182,7 +184,7 @@ def get(debian: str, brew: str) -> str:
 
 
 def cores() -> Finding:
-    """Whether server and load can have a core each."""
+    """Whether a service and its load can have a core each."""
     count = os.cpu_count() or 1
     if count > 1:
         return Finding("cores", str(count))
@@ -190,7 +192,7 @@ def cores() -> Finding:
 
 
 def findings(number: int, venv: Path) -> Iterator[Finding]:
-    """All checks."""
+    """Run all checks; ``number`` is the port of ``make serve``."""
     yield python()
     yield environment(venv)
     yield from disk(venv)
@@ -203,23 +205,23 @@ def findings(number: int, venv: Path) -> Iterator[Finding]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what was found; 1 when something essential is missing."""
+    """Print the results and return the exit code: 1 if something essential is missing."""
     parser = argparse.ArgumentParser(prog="make doctor", description=__doc__)
     parser.add_argument("--port", type=int, default=3000, help="port of make serve (default: 3000)")
     parser.add_argument("--venv", type=Path, default=Path(".venv"), help="environment (default: .venv)")
-    given = parser.parse_args(arguments)
-    found = list(findings(given.port, given.venv))
-    for finding in found:
+    options = parser.parse_args(arguments)
+    results = list(findings(options.port, options.venv))
+    for finding in results:
         mark = "ok" if not finding.missing else "FAULT" if finding.essential else "missing"
         print(f"{mark:8} {finding.subject:17} {finding.state}")
         if finding.missing:
             print(f"{'':26} for: {finding.needed_for}")
             print(f"{'':26} get: {finding.remedy}")
-    faults = [finding for finding in found if finding.missing and finding.essential]
+    faults = [finding for finding in results if finding.missing and finding.essential]
     if faults:
         print("\nmake serve or make test can't work: see FAULT above")
     else:
-        lacking = sum(finding.missing for finding in found)
+        lacking = sum(finding.missing for finding in results)
         rest = f"; for other targets {lacking} things are missing" if lacking else ""
         print(f"\nmake serve and make test can work{rest}")
     return 1 if faults else 0

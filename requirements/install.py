@@ -1,7 +1,7 @@
-"""Installs lock files into the environment of the Python that runs this, and says how far it is.
+"""Installs lock files into the environment of the running Python, and shows the progress.
 
-``python requirements/install.py LOCK… [--no-deps LOCK…]``, as the Makefile calls it. It needs pip and nothing
-else. A terminal has one line that changes; anything else, a log of CI say, a line every ``LINE_SECONDS``.
+The Makefile runs ``python requirements/install.py LOCK… [--no-deps LOCK…]``. It needs no package but pip. On
+a terminal one line changes; elsewhere, as in a CI log, there is a new line every ``LINE_SECONDS``.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ SIZE = re.compile(r"^\s+(?:Downloading|Using cached) .*\(([\d.]+) (kB|MB|GB)\)")
 UNITS = {"kB": 1e-3, "MB": 1.0, "GB": 1e3}
 
 MEGABYTES = {"import.lock": 300, "training.lock": 700, "development.lock": 1600}
-"""About what an environment takes on disk, as its last line said when it was installed into an empty one."""
+"""Approximate size of an environment, as this module printed it after an installation into an empty one."""
 
 LINE_SECONDS = 15
 TICK_SECONDS = 0.5
 STOP_SECONDS = 10
-"""For pip to remove what it has fetched after a Ctrl-C."""
+"""Time after a Ctrl-C for pip to remove its temporary files."""
 
 REASON_LINES = 20
-"""Of pip's output, shown when it fails."""
+"""Lines of pip's output that are shown when it fails."""
 
 
 def packages(lock: Path) -> list[str]:
@@ -42,16 +42,16 @@ def packages(lock: Path) -> list[str]:
 
 
 class Progress:
-    """What pip has done so far, by what it prints."""
+    """The progress of pip, read from its output; ``total`` is the number of packages."""
 
-    def __init__(self, wanted: int) -> None:
-        self.wanted = wanted
+    def __init__(self, total: int) -> None:
+        self.total = total
         self.started = 0
         self.megabytes = 0.0
         self.before: int | None = None
 
     def read(self, line: str) -> None:
-        """Take in a line of pip's output."""
+        """Update the progress from a line of pip's output."""
         if STARTED.match(line):
             self.started += 1
         elif size := SIZE.match(line):
@@ -61,18 +61,18 @@ class Progress:
 
     def __str__(self) -> str:
         if self.before is not None:
-            return f"unpacked {min(installed() - self.before, self.wanted)} of {self.wanted} packages"
-        read = f", {self.megabytes:.0f} MB" if self.megabytes else ""
-        return f"fetched {min(self.started, self.wanted)} of {self.wanted} packages{read}"
+            return f"unpacked {min(installed() - self.before, self.total)} of {self.total} packages"
+        size = f", {self.megabytes:.0f} MB" if self.megabytes else ""
+        return f"fetched {min(self.started, self.total)} of {self.total} packages{size}"
 
 
 def installed() -> int:
-    """Packages in this environment; pip writes this file when it has copied a package."""
+    """The number of packages in this environment. pip writes INSTALLER once it has copied a package."""
     return sum(1 for _ in Path(sysconfig.get_path("purelib")).glob("*.dist-info/INSTALLER"))
 
 
 def megabytes(folder: Path) -> float:
-    """What the files in a folder take."""
+    """The size of the files in a folder, in MB."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) / 1e6
 
 
@@ -85,11 +85,11 @@ class Display:
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the start."""
         return time.monotonic() - self.start
 
     def update(self, progress: Progress) -> None:
-        """A line, if it is time for one."""
+        """Show the progress: at once on a terminal, elsewhere every ``LINE_SECONDS``."""
         if self.terminal:
             print(f"\r\x1b[K  {self.seconds:3.0f} s: {progress}", end="", file=sys.stderr, flush=True)
         elif time.monotonic() - self.shown >= LINE_SECONDS:
@@ -97,20 +97,20 @@ class Display:
             print(f"  {self.seconds:3.0f} s: {progress}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Leave the line that changes."""
+        """End the line that changes."""
         if self.terminal:
             print(file=sys.stderr)
 
 
 def install(locks: list[Path], display: Display, *options: str) -> int:
-    """Run pip; its exit code. What it printed last is shown when it fails."""
+    """Run pip and return its exit code. If pip fails, its last ``REASON_LINES`` are shown."""
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes"]
     command += ["--progress-bar", "off", *options]
     for lock in locks:
         command += ["-r", str(lock)]
     progress = Progress(sum(len(packages(lock)) for lock in locks))
     lines: list[str] = []
-    arriving: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    unread: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as pip:
@@ -119,8 +119,8 @@ def install(locks: list[Path], display: Display, *options: str) -> int:
 
         def read() -> None:
             for line in output:
-                arriving.put(line)
-            arriving.put(None)
+                unread.put(line)
+            unread.put(None)
 
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
@@ -128,7 +128,7 @@ def install(locks: list[Path], display: Display, *options: str) -> int:
             while True:
                 display.update(progress)
                 try:
-                    line = arriving.get(timeout=TICK_SECONDS)
+                    line = unread.get(timeout=TICK_SECONDS)
                 except queue.Empty:
                     continue
                 if line is None:
@@ -136,8 +136,8 @@ def install(locks: list[Path], display: Display, *options: str) -> int:
                 lines.append(line)
                 progress.read(line)
         except KeyboardInterrupt:
-            # A terminal sends Ctrl-C to pip too. It must have ended before the next installation begins,
-            # and before its output, which the thread reads, is closed.
+            # A terminal sends Ctrl-C to pip too. Wait for its end before its output, which the thread reads,
+            # is closed, and before the next installation can start.
             try:
                 pip.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
@@ -151,22 +151,27 @@ def install(locks: list[Path], display: Display, *options: str) -> int:
 
 
 def main() -> int:
-    """0, or the exit code of pip."""
+    """Install the lock files and return the exit code, which is pip's if it fails."""
     parser = argparse.ArgumentParser(prog="python requirements/install.py", description=__doc__)
     parser.add_argument("locks", nargs="+", type=Path, metavar="LOCK", help="lock file to install")
     parser.add_argument(
-        "--no-deps", nargs="+", type=Path, default=[], metavar="LOCK", help="these without dependencies"
+        "--no-deps",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="LOCK",
+        help="lock files to install without dependencies",
     )
-    given = parser.parse_args()
-    count = sum(len(packages(lock)) for lock in given.locks + given.no_deps)
-    size = MEGABYTES.get(given.locks[0].name)
+    options = parser.parse_args()
+    count = sum(len(packages(lock)) for lock in options.locks + options.no_deps)
+    size = MEGABYTES.get(options.locks[0].name)
     disk = f", about {size:,} MB on disk" if size else ""
-    names = " and ".join(lock.name for lock in given.locks)
+    names = " and ".join(lock.name for lock in options.locks)
     environment = Path(sys.prefix)
     print(f"installing {count} packages of {names} into {environment}{disk} …", file=sys.stderr, flush=True)
     display = Display()
-    for locks, options in ((given.locks, ()), (given.no_deps, ("--no-deps",))):
-        if locks and (code := install(locks, display, *options)):
+    for locks, flags in ((options.locks, ()), (options.no_deps, ("--no-deps",))):
+        if locks and (code := install(locks, display, *flags)):
             print(f"pip failed with exit code {code}; its last lines are above", file=sys.stderr)
             return code
     print(
