@@ -321,32 +321,36 @@ def test_what_is_not_json_is_refused(client: Client, body: bytes) -> None:
     assert sentence.startswith("the body is not valid JSON: " if body else "the body is empty")
 
 
-AGAIN = {
-    "in the request": ('{"id": "a", "id": "b", "inputs": [%s]}' % json.dumps(ONE), ["id"]),
-    "all inputs": ('{"inputs": [], "inputs": [%s]}' % json.dumps(ONE), ["inputs"]),
-    "in an input": ('{"inputs": [%s, "data": [1]}]}' % json.dumps(ONE)[:-1], ["inputs", 0, "data"]),
-    "escaped": ('{"inputs": [%s, "d\\u0061ta": [1]}]}' % json.dumps(ONE)[:-1], ["inputs", 0, "data"]),
-    "in parameters": (
-        '{"parameters": {"content_type": "np", "binary_data_output": true, "binary_data_output": false}, '
-        '"inputs": [%s]}' % json.dumps(ONE),
+EVERYTHING = json.dumps(
+    {
+        "id": "a",
+        "parameters": {"content_type": "np", "binary_data_output": True},
+        "inputs": [ONE],
+        "outputs": [{"name": "prediction"}],
+    }
+)
+AGAIN: list[tuple[str, str, list[str | int]]] = [
+    ('"id"', '"id": "b", "id"', ["id"]),
+    ('"inputs"', '"inputs": [], "inputs"', ["inputs"]),
+    ('"data"', '"data": [1], "data"', ["inputs", 0, "data"]),
+    ('"data"', '"d\\u0061ta": [1], "data"', ["inputs", 0, "data"]),
+    (
+        '"binary_data_output"',
+        '"binary_data_output": false, "binary_data_output"',
         ["parameters", "binary_data_output"],
     ),
-    "in an output": (
-        '{"inputs": [%s], "outputs": [{"name": "prediction", "name": "probability"}]}' % json.dumps(ONE),
-        ["outputs", 0, "name"],
-    ),
-    "in a member that means nothing here": (
-        '{"inputs": [%s], "origin": {"x": %s, "x": 1}}' % (json.dumps(ONE), "9" * 4300),
-        ["origin", "x"],
-    ),
-}
+    ('"prediction"', '"probability", "name": "prediction"', ["outputs", 0, "name"]),
+    # A member that the service does not know, with the longest integer that its parser accepts.
+    ('"id"', f'"origin": {{"x": {"9" * 4300}, "x": 1}}, "id"', ["origin", "x"]),
+]
 
 
-@pytest.mark.parametrize("what", AGAIN)
-def test_a_repeated_key_is_refused_and_named_wherever_it_is(client: Client, what: str) -> None:
+@pytest.mark.parametrize(("at", "twice", "loc"), AGAIN)
+def test_a_repeated_key_is_refused_and_named_wherever_it_is(
+    client: Client, at: str, twice: str, loc: list[str | int]
+) -> None:
     """JSON parsers take the last value."""
-    body, loc = AGAIN[what]
-    answer = client.post(f"{MODEL}/infer", content=body)
+    answer = client.post(f"{MODEL}/infer", content=EVERYTHING.replace(at, twice))
     assert refusal(answer) == f"{loc[-1]} is given more than once: give it once"
     assert [fault["loc"] for fault in answer.json()["detail"]] == [loc]
 

@@ -135,9 +135,10 @@ def form_fault(item: Mapping[str, Any]) -> Fault:
 
 
 def strings(request: InferenceRequest) -> int:
-    """The strings in the JSON of a request, keys included, that has neither ignored members nor strings as data.
+    """The number of strings in the JSON of a request, keys included.
 
-    Where a request has either, ``repeated_keys`` reads its JSON once more.
+    Strings in ``data`` and in members that the service ignores are not counted. A request with such strings
+    is read once more, by ``repeated_keys``.
     """
     count = len(request.model_fields_set) + (request.id is not None) + parameter_strings(request.parameters)
     for tensor in request.inputs:
