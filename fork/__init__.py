@@ -1,1 +1,1 @@
-"""Starts a project for another problem from this one: its fields, class words, names and model."""
+"""Creates a project for another problem from this one, with its own fields, class labels, names and model."""

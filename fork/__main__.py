@@ -1,7 +1,7 @@
-"""Start a project for another problem from this one: ``make fork NAME=… FIELDS=fields.toml``.
+"""Create a project for another problem from this one: ``make fork NAME=… FIELDS=fields.toml``.
 
-The fork gets a folder of its own, with the fields, ranges and class words of fields.toml, and a model that
-is trained on DATA, or a placeholder. docs/fork.md describes fields.toml.
+The fork is a folder of its own, with the fields, ranges and class labels of fields.toml, and a model that is
+trained on DATA, or a placeholder. docs/fork.md describes fields.toml.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from fork.names import BadName, Names
 
 
 def main() -> int:
-    """Make the fork; 1 with one sentence if what was given can't become one."""
+    """Create the fork and return the exit code: 1, with a sentence on stderr, if that is impossible."""
     parser = argparse.ArgumentParser(prog="make fork", description=__doc__)
-    parser.add_argument("name", help="of the project, its package and its service, like wine_quality")
+    parser.add_argument("name", help="name of the project, its package and its service, e.g. wine_quality")
     parser.add_argument("fields", type=Path, help="fields.toml")
-    parser.add_argument("--data", type=Path, help="CSV to train the model on (default: a placeholder)")
-    parser.add_argument("--to", type=Path, help="an empty or a new folder (default: ../NAME)")
+    parser.add_argument("--data", type=Path, help="CSV file to train the model on (default: a placeholder)")
+    parser.add_argument("--to", type=Path, help="new or empty folder for the project (default: ../NAME)")
     arguments = parser.parse_args()
     folder: Path = (arguments.to or PROJECT.parent / arguments.name).resolve()
     try:
@@ -36,7 +36,7 @@ def main() -> int:
         return 1
     except subprocess.CalledProcessError as error:
         print(
-            f"{folder} was not made: {' '.join(map(str, error.cmd[1:4]))} … failed, see above",
+            f"{folder} was not created: {' '.join(map(str, error.cmd[1:4]))} … failed, see above",
             file=sys.stderr,
         )
         return 1

@@ -1,4 +1,4 @@
-"""Makes the fork's folder: live files in its words, the overlay, lock files, and its example model."""
+"""Creates the fork's folder: translated live files, the overlay, lock files, and a trained model."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ LOCKS = ("training", "development")
 
 
 class BadTarget(ValueError):
-    """A folder that no fork can be written to."""
+    """The fork can't be written to a folder; the message says why."""
 
 
 def check_target(folder: Path) -> None:
-    """Raises BadTarget unless the folder is empty or is not there, and lies outside of this project."""
+    """Check that a folder is empty or missing, and outside of this project.
+
+    Raises:
+        BadTarget: it is not.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadTarget(f"{folder} is not empty: give another folder, TO=…")
     if folder == PROJECT or PROJECT in folder.parents:
@@ -35,29 +39,29 @@ def check_target(folder: Path) -> None:
 
 
 def create(folder: Path, names: Names, declaration: Declaration, data: Path | None) -> None:
-    """The fork, complete; nothing is left of one that fails.
+    """Create the fork. If that fails, nothing is left of it.
 
     Raises:
         BadTarget: the folder is not empty, or is within this project.
-        StaleEdit: a live file changed where an edit of ``fork/edits.py`` rests on it.
-        subprocess.CalledProcessError: formatting, training or locking failed, and said why.
+        StaleEdit: a live file no longer has a passage that ``fork/edits.py`` replaces.
+        subprocess.CalledProcessError: formatting, training or locking failed; stderr has the reason.
     """
     check_target(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
-        made = Path(unfinished) / folder.name
-        write_files(made, names, declaration, data)
-        tidy(made)
-        train(made, data)
-        lock(made, names)
-        made.replace(folder)
+        project = Path(unfinished) / folder.name
+        write_files(project, names, declaration, data)
+        tidy(project)
+        train(project, data)
+        lock(project, names)
+        project.replace(folder)
 
 
 def write_files(folder: Path, names: Names, declaration: Declaration, data: Path | None) -> None:
-    """Every file of the fork but lock files and artifacts.
+    """Write every file of the fork except lock files and artifacts.
 
     Raises:
-        StaleEdit: a live file changed where an edit of ``fork/edits.py`` rests on it.
+        StaleEdit: a live file no longer has a passage that ``fork/edits.py`` replaces.
     """
     for name in copied():
         content = _translated(name, names, declaration.summary)
@@ -70,7 +74,7 @@ def write_files(folder: Path, names: Names, declaration: Declaration, data: Path
         keep_trailing_newline=True,
     )
     environment.filters["py"] = python_literal
-    environment.globals["live"] = lambda *passage_of: renamed(passage(*passage_of), names)
+    environment.globals["live"] = lambda *lines: renamed(passage(*lines), names)
     context = {"names": names, "declared": declaration, "data": data is not None}
     for name in overlaid():
         target = folder / renamed(str(name).removesuffix(TEMPLATE), names)
@@ -84,14 +88,14 @@ def write_files(folder: Path, names: Names, declaration: Declaration, data: Path
 
 
 def tidy(folder: Path) -> None:
-    """Sort imports and format: names are of other lengths now, and sort elsewhere."""
+    """Sort imports and format the code, since the fork's names differ in length and order."""
     ruff = [sys.executable, "-m", "ruff"]
     _run(folder, *ruff, "check", "--quiet", "--select", "I", "--fix", ".")
     _run(folder, *ruff, "format", "--quiet", ".")
 
 
 def lock(folder: Path, names: Names) -> None:
-    """The lock files of the extras that differ, with the versions that are pinned here."""
+    """Write the lock files of the extras that differ, with the versions pinned in this project."""
     for extra in LOCKS:
         command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal"]
         command += ["--python-version", "3.11", "--generate-hashes", "--no-annotate"]
@@ -101,13 +105,13 @@ def lock(folder: Path, names: Names) -> None:
 
 
 def train(folder: Path, data: Path | None) -> None:
-    """The example model, by the fork's own command."""
+    """Train the fork's model with the fork's own command."""
     source = ["--data", DATA] if data is not None else ["--placeholder"]
     _run(folder, sys.executable, "train_import.py", "train", *source)
 
 
 def python_literal(value: Any) -> str:
-    """A value as Python source, a whole number without its .0."""
+    """A value as Python source; whole numbers without ``.0``."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
@@ -117,7 +121,7 @@ def passage(name: str, first: str, last: str) -> str:
     """The passage of a live file from the line ``first`` to the line ``last``, both included.
 
     Raises:
-        ValueError: a line is not there.
+        ValueError: the file lacks one of the lines.
     """
     lines = (PROJECT / name).read_text().splitlines()
     start = lines.index(first)

@@ -1,4 +1,4 @@
-"""What a fork is asked for, ``fields.toml``: title, class words, fields with units and ranges."""
+"""Reading ``fields.toml``, the declaration of a fork: title, class labels, fields with units and ranges."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 MAX_FIELDS = 100
-"""One record of so many fields fits the limit of a request's body, 16 KiB."""
+"""A record of this many fields fits the limit of a request's body, 16 KiB."""
 
 RESERVED = frozenset({"prediction", "probability", "label", "observations", "observation"})
-"""Names that bodies, CSV columns and tensors have already."""
+"""Names that request bodies, CSV columns and tensors use already."""
 
 TEXT = r"""^[^\n\r"\\]*$"""
-"""Texts stand in Python, TOML and HTML: one line, without double quotes and backslashes."""
+"""Texts are written into Python, TOML and HTML: one line, without double quotes and backslashes."""
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 DIGITS = 6
-"""Of the ends of a range: the messages of the service show no more."""
+"""Significant digits of the ends of a range: the service's messages show no more."""
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=TEXT)]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
-"""A class word is a value in CSV, a label of metrics and a constant in code; the page shows _ as a blank."""
+"""A class label is a value in CSV, a label of metrics and a constant in code; the page shows _ as a space."""
 
 
 class BadFields(ValueError):
-    """A fields.toml that no project can be made of; its text says why, a line for each fault."""
+    """A fields.toml is invalid; the message has a line for each fault."""
 
 
 def _field_name(name: str) -> str:
@@ -57,22 +57,22 @@ class FieldDeclaration(_Strict):
     note: Annotated[str, Field(max_length=200, pattern=TEXT)] = ""
     optional: bool = False
     column: Text | None = None
-    """Its column in the training data, by default its name."""
+    """The column in the training data; by default the field's name."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        given = self.model_fields_set
+        declared = self.model_fields_set
         if self.kind == "flag":
-            if unwanted := sorted(given & {"unit", "minimum", "maximum", "step"}):
+            if unwanted := sorted(declared & {"unit", "minimum", "maximum", "step"}):
                 raise ValueError(f"a flag is 0 or 1 and has no {' or '.join(unwanted)}")
             if self.example not in (0, 1):
                 raise ValueError("its example must be 0 or 1")
             if self.optional:
                 raise ValueError("a flag can't be optional: the page has a switch for it, on or off")
         else:
-            if missing := [name for name in ("minimum", "maximum") if name not in given]:
+            if missing := [name for name in ("minimum", "maximum") if name not in declared]:
                 raise ValueError(f"a number needs {' and '.join(missing)}")
-            if "states" in given:
+            if "states" in declared:
                 raise ValueError("states are the words for 0 and 1 of a flag, and this is a number")
             for name, end in (("minimum", self.minimum), ("maximum", self.maximum)):
                 if float(f"{end:.{DIGITS}g}") != end:
@@ -87,18 +87,18 @@ class FieldDeclaration(_Strict):
 
 
 class Target(_Strict):
-    """The two classes, and where the training data has them."""
+    """The two classes, and the column of the training data that has them."""
 
     positive: Word
     negative: Word
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """The positive class is predicted above this probability. With costs: that of a false alarm, divided
-    by the sum of that and the cost of a miss."""
+    """The positive class is predicted above this probability. If costs are known, it is the cost of a false
+    alarm, divided by the sum of that cost and the cost of a miss."""
     column: Text = "target"
     positive_values: list[str | int] | None = None
     """Values of the column that mean the positive class; every other value means the negative one."""
     at_least: Number | None = None
-    """Numbers from here on mean the positive class."""
+    """This number and larger ones mean the positive class."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -117,7 +117,7 @@ class Declaration(_Strict):
     question: Text
     """The heading of the page, without its question mark."""
     horizon_hours: Annotated[int, Field(ge=1)] | None = None
-    """If the question is of the next hours; the heading adds them."""
+    """For questions about the next hours: their number, which the heading of the page adds."""
     target: Target
     fields: Annotated[list[FieldDeclaration], Field(min_length=2, max_length=MAX_FIELDS)]
 
@@ -128,17 +128,17 @@ class Declaration(_Strict):
             ("column", [self.target.column, *(field.column or field.name for field in self.fields)]),
         ):
             if twice := sorted({value for value in values if values.count(value) > 1}):
-                raise ValueError(f"the {what} {twice[0]} stands there twice")
+                raise ValueError(f"the {what} {twice[0]} is declared twice")
         if all(field.kind == "flag" for field in self.fields):
             raise ValueError("at least one field must be a number")
         return self
 
 
 def read(path: Path) -> Declaration:
-    """The declaration in a file.
+    """Read the declaration in a file.
 
     Raises:
-        BadFields: the file can't be read, is not TOML, or does not declare a project.
+        BadFields: the file can't be read, is not TOML, or its declaration has faults.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -174,7 +174,7 @@ def _sentence(fault: Any, content: dict[str, Any]) -> str:
 
 
 def _place(location: Sequence[str | int], content: dict[str, Any]) -> str:
-    """A fault's location, a field by its name: ``field petal_width_cm, maximum``."""
+    """A fault's location in words, with the field's name: ``field petal_width_cm, maximum``."""
     if len(location) >= 2 and location[0] == "fields" and isinstance(location[1], int):
         field = content["fields"][location[1]]
         name = field.get("name") if isinstance(field, dict) else None

@@ -1,4 +1,4 @@
-"""Passages of live files that are other in a fork. Each must be there once, or no fork is made."""
+"""Passages of live files that a fork replaces. Each must be in its file exactly once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EDITS: dict[str, list[tuple[str, str]]] = {
         ),
     ],
     "loadtest/stations.py": [
-        # Not up to the ends, so that tests have values beyond what was in training.
+        # Not the whole range, so that tests have values outside the training range.
         ("round(draw.random(), 3)", "round(0.05 + 0.9 * draw.random(), 3)"),
         (
             "1,000 hours of the default data, in the contract's units, "
@@ -75,7 +75,7 @@ hypothesis.settings.load_profile("many fields")
     "tests/fixtures/pair.py": [
         ("rain within 6 h, a model for tests", "a model for tests"),
         ("GAMMA = 0.05\n", "GAMMA = 0.35 / len(FEATURES)\n"),
-        # Whatever the fields are, half of the random rows are of each class.
+        # Half of the random rows are of each class, whatever the fields are.
         (
             "    return float(1 / (1 + np.exp(-constants.slope * (wet - dry) - constants.offset)))\n",
             "    slope, offset = _logit(constants)\n"
@@ -221,14 +221,14 @@ Colour is for terminals only; rich""",
 
 
 class StaleEdit(RuntimeError):
-    """A passage that an edit changes is no longer in its file; fork/edits.py must follow."""
+    """A live file no longer has a passage that an edit replaces: change fork/edits.py."""
 
 
 def edited(name: str, text: str) -> str:
-    """A live file's text with its edits.
+    """The text of a live file after its edits.
 
     Raises:
-        StaleEdit: a passage is not there, or more than once.
+        StaleEdit: the text does not have a passage, or has it more than once.
     """
     for old, new in EDITS.get(name, ()):
         if text.count(old) != 1:

@@ -1,4 +1,4 @@
-"""Which files of this project a fork is made of: live ones, and those in ``fork/overlay``."""
+"""The files that a fork consists of: live files of this project, and those in ``fork/overlay``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 OVERLAY = Path(__file__).parent / "overlay"
 TEMPLATE = ".fork"
-"""Files of the overlay that end so are rendered; the others are copied, with the fork's words."""
+"""Files of the overlay with this ending are templates; the others are copied, with the fork's names."""
 
 COPIED = (
     ".editorconfig",
@@ -92,36 +92,36 @@ COPIED = (
     "tests/telemetry/test_request_id.py",
 )
 
-GENERATED = (
+REPLACED = (
     "weather/contract/fields.py",
     "weather/contract/version.py",
     "weather/importing/reading/vocabulary.py",
     "weather/pages/static/icon.svg",
 )
-"""Of the copied folders: what a fork has from its overlay."""
+"""Files in the copied folders that the overlay replaces."""
 
 UNTRACKED = ("__pycache__", "mutants")
 
 
 def copied() -> Iterator[Path]:
-    """The live files, relative to the project.
+    """The paths of the live files, relative to the project.
 
     Raises:
-        FileNotFoundError: one of the lists above names what is not there.
+        FileNotFoundError: a file or folder of the lists above is missing.
     """
-    for entry in (*COPIED, *GENERATED):
+    for entry in (*COPIED, *REPLACED):
         if not (PROJECT / entry).exists():
-            raise FileNotFoundError(f"fork/files.py names {entry}, which is not there")
+            raise FileNotFoundError(f"fork/files.py names {entry}, which does not exist")
     for entry in COPIED:
         path = PROJECT / entry
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             name = file.relative_to(PROJECT)
-            if file.is_file() and not set(UNTRACKED) & set(name.parts) and str(name) not in GENERATED:
+            if file.is_file() and not set(UNTRACKED) & set(name.parts) and str(name) not in REPLACED:
                 yield name
 
 
 def overlaid() -> Iterator[Path]:
-    """The files of the overlay, relative to it."""
+    """The paths of the overlay's files, relative to it."""
     for file in sorted(OVERLAY.rglob("*")):
         if file.is_file() and not set(UNTRACKED) & set(file.parts):
             yield file.relative_to(OVERLAY)

@@ -1,4 +1,4 @@
-"""A fork's name, the names made from it, and how the words of this project become those of the fork."""
+"""A fork's name, the names derived from it, and the translation of this project's words into the fork's."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import packages_distributions
 
-OWN = frozenset({"artifacts", "data", "deploy", "loadtest", "reports", "requirements", "service", "tests"})
-"""Folders and modules of a fork."""
+RESERVED = frozenset(
+    {"artifacts", "data", "deploy", "loadtest", "reports", "requirements", "service", "tests"}
+)
+"""Folders and modules that each fork has."""
 
 
 class BadName(ValueError):
-    """A name that no project can have."""
+    """A name is not possible for a project; the message says why."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """``wine_quality`` and what is made of it."""
+    """The names of a fork, all derived from one, such as ``wine_quality``."""
 
     package: str
-    """Also the name of the service, of its Bento and of its metrics."""
+    """The Python package; also the name of the service and of its Bento, and the prefix of its metrics."""
 
     def __post_init__(self) -> None:
-        """Check it.
+        """Check the name.
 
         Raises:
-            BadName: it can't be the name of a Python package and of a Bento.
+            BadName: it is not possible for a Python package and a Bento, or a module has it already.
         """
         name = self.package
         if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or len(name) > 40:
@@ -36,28 +38,28 @@ class Names:
                 f"NAME={name} can't name a Python package and a Bento: give at most 40 lower-case letters, "
                 "digits and single underscores, a letter first"
             )
-        taken = name in OWN or name in sys.stdlib_module_names or name in packages_distributions()
+        taken = name in RESERVED or name in sys.stdlib_module_names or name in packages_distributions()
         if taken or keyword.iskeyword(name) or keyword.issoftkeyword(name):
             raise BadName(f"NAME={name} is the name of a module already: choose another one")
 
     @cached_property
     def project(self) -> str:
-        """``wine-quality``: of the project, its image and its models."""
+        """``wine-quality``: the project, its image and its models."""
         return self.package.replace("_", "-")
 
     @cached_property
     def class_name(self) -> str:
-        """``WineQuality``: the service's class."""
+        """``WineQuality``: the class of the service."""
         return "".join(part.capitalize() for part in self.package.split("_"))
 
     @cached_property
     def environment(self) -> str:
-        """``WINE_QUALITY``: before the settings."""
+        """``WINE_QUALITY``: the prefix of the settings."""
         return self.package.upper()
 
 
 def rules(names: Names) -> list[tuple[str, str]]:
-    """Patterns and what replaces them, in this order."""
+    """Regular expressions and their replacements, to be applied in this order."""
     return [
         # Names of the project.
         (r"\bRainForecast\b", names.class_name),
@@ -112,7 +114,7 @@ def rules(names: Names) -> list[tuple[str, str]]:
 
 
 def renamed(text: str, names: Names) -> str:
-    """A file's text, or its path, in the words of the fork."""
+    """The text or the path of a file, with this project's words replaced by the fork's."""
     for pattern, replacement in rules(names):
         text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
     return text

@@ -96,10 +96,10 @@ def named(name: str) -> str:
         (named("class"), ": field class, name: class is taken; choose another name"),
         (named("copy"), ": field copy, name: copy is taken; choose another name"),
         (named("probability"), ": field probability, name: probability is taken; choose another name"),
-        (named("sepal_width_cm"), ": the name sepal_width_cm stands there twice"),
+        (named("sepal_width_cm"), ": the name sepal_width_cm is declared twice"),
         (
             changed(('name = "sepal_length_cm"', 'name = "sepal_length_cm"\ncolumn = "species"')),
-            ": the column species stands there twice",
+            ": the column species is declared twice",
         ),
         (
             changed(('"Not_Virginica"', '"not virginica"')),

@@ -1,4 +1,4 @@
-"""What importing raises."""
+"""The error of importing."""
 
 from __future__ import annotations
 

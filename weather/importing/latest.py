@@ -1,7 +1,7 @@
-"""Which pair in the model store is the latest, and which ones were before it.
+"""The latest pair in the model store, and the history of its changes.
 
-BentoML keeps the latest version of a model in the file ``latest`` beside its versions, sets it when a
-version is created, and has no call that sets it to another. So that file is written here.
+BentoML keeps the latest version of a model in the file ``latest`` beside its versions. It sets it when a
+version is created, and has no call that sets it to an older one. So that file is written here.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ HISTORY_FILE = "history.json"
 
 IMPORTED, PROMOTED, ROLLED_BACK = "import", "promote", "rollback"
 START = "start"
-"""What was the latest when the history began."""
+"""The action of the history's first entry: the pair that was the latest when the history began."""
 ELSEWHERE = "other"
-"""A change that was not made here: another program set the latest, or a version was deleted."""
+"""The action of a change that another program made: it set the latest, or deleted a version."""
 
 
 class Pair(NamedTuple):
@@ -43,7 +43,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """Another pair became the latest; ``forced`` has the reason against it that was overruled."""
+    """A change of the latest pair; ``forced`` is the objection that ``--force`` overruled, if any."""
 
     time: str
     action: str
@@ -86,10 +86,10 @@ def classifiers() -> dict[str, bentoml.Model | None]:
 
 
 def pair_named(tag: str) -> Pair:
-    """The pair of a classifier, by its tag or its version alone.
+    """The pair of a classifier that is named by its tag, or by its version alone.
 
     Raises:
-        BadArtifact: the store has no such classifier, or not its scaler.
+        BadArtifact: the store lacks the classifier, or its scaler.
     """
     name, _, version = tag.rpartition(":")
     if name not in ("", CLASSIFIER) or not version:
@@ -104,11 +104,11 @@ def pair_named(tag: str) -> Pair:
 
 
 def make_latest(pair: Pair, action: str, forced: str | None = None) -> bool:
-    """Make a pair the latest and keep in the history what was; False if it is the latest already.
+    """Make a pair the latest and add the change to the history; False if it is the latest already.
 
-    The pair is read by its classifier, so the rename of that model's file is the moment of the change. A
-    crash before it leaves the scaler's file ahead, which the next call puts right (``settle``); a crash after
-    it leaves a change that the history does not have yet, and the next call adds it.
+    Readers find the pair by its classifier, so the change takes effect when that model's file is renamed. A
+    crash before that leaves the scaler's file ahead, which ``settle`` corrects. A crash after it leaves a
+    change that the history lacks, and the next call adds it.
     """
     with _locked():
         changes = history()
@@ -132,7 +132,7 @@ def settle() -> None:
 
 
 def previous(changes: Sequence[Change]) -> Pair | None:
-    """What a rollback goes back to: each one undoes one change that was not undone yet."""
+    """The pair that a rollback restores, or None: each rollback undoes one change that is not undone yet."""
     before: list[Pair | None] = []
     for change in changes:
         if change.action == ROLLED_BACK and before:
@@ -143,10 +143,10 @@ def previous(changes: Sequence[Change]) -> Pair | None:
 
 
 def history() -> list[Change]:
-    """The changes of the latest pair, the oldest first, with one that was made elsewhere meanwhile.
+    """The changes of the latest pair, the oldest first, including one that another program made since.
 
     Raises:
-        BadArtifact: the file can't be read.
+        BadArtifact: the history file can't be read.
     """
     file = _folder(CLASSIFIER) / HISTORY_FILE
     changes = []
@@ -174,7 +174,7 @@ def _write_history(changes: Sequence[Change]) -> None:
 
 
 def _set(name: str, tag: str) -> bool:
-    """Set the latest version of a model; False if it was that already."""
+    """Set the latest version of a model; False if it is set already."""
     file, version = _folder(name) / "latest", tag.partition(":")[2]
     if file.exists() and file.read_text().strip() == version:
         return False
@@ -183,7 +183,7 @@ def _set(name: str, tag: str) -> bool:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a file so that a crash leaves the old one or the new one."""
+    """Replace a file atomically: a crash leaves either the old one or the new one."""
     part = file.with_name(f".{file.name}.part")
     with part.open("w") as stream:
         stream.write(text)

@@ -1,4 +1,4 @@
-"""Comparing what is served with what users know their model to answer."""
+"""Comparing the forecasts that would be served with those in a user's file (``import --check``)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ from weather.model.classifier import Classifier
 MAX_BYTES = 256 << 20
 
 TOLERANCE, APPROXIMATE = 1e-5, 5e-3
-"""How far probabilities may differ; the second for scikit-learn's ``SVC(probability=True)``, whose
-``predict_proba`` solves a pairwise system to 0.005 where the ONNX file has the sigmoid.
+"""Allowed differences of probabilities. The second is for scikit-learn's ``SVC(probability=True)``: its
+``predict_proba`` solves a pairwise system to 0.005, where the ONNX file has the sigmoid.
 """
 
 
 @dataclass(frozen=True)
 class Reference:
-    """n rows of a user's file: observations float64[n, 7]; ``lines`` int[n], where they stand in it;
-    rain bool[n] and probability float64[n], either of them None where the file has no such column.
-    ``left_out`` counts rows outside of the ranges that the service accepts.
+    """The n rows of a user's file that the service accepts.
+
+    ``rows`` float64[n, 7] are observations and ``lines`` int[n] their line numbers. ``rain`` bool[n] and
+    ``probability`` float64[n] are None if the file has no such column. ``left_out`` counts rows with a value
+    that the service does not accept.
     """
 
     rows: NDArray[np.float64]
@@ -45,8 +47,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How many rows were compared, and left out since the service refuses them; the largest difference
-    of probability, None without one; and how many labels differ at a tie.
+    """The result of a comparison without a fault.
+
+    ``rows`` is the number of compared rows, and ``left_out`` that of rows that the service does not accept.
+    ``probability`` is the largest difference of probabilities, None if there are none. ``ties`` is the number
+    of labels that differ where the probability is within the tolerance of the threshold.
     """
 
     rows: int
@@ -58,12 +63,12 @@ class Agreement:
 def compare(compiled: Compiled, path: Path, tolerance: float | None = None) -> Agreement:
     """Compare the labels and probabilities that would be served with those in a CSV file.
 
-    The file has the seven fields, in the contract's units, and a column ``label``, ``probability`` or
-    both. ``tolerance`` of probabilities is TOLERANCE or APPROXIMATE without one; a label may differ where
-    the probability is that near to the threshold.
+    The file has the seven fields, in the contract's units, and a column ``label``, ``probability`` or both.
+    Probabilities may differ by ``tolerance``, by default TOLERANCE or APPROXIMATE. A label may differ where
+    the probability is within the tolerance of the threshold.
 
     Raises:
-        BadArtifact: the file can't be used, a label differs, or a probability by more.
+        BadArtifact: the file can't be used, a label differs, or a probability differs by more.
     """
     if tolerance is None:
         tolerance = APPROXIMATE if compiled.facts["approximate"] else TOLERANCE
@@ -97,10 +102,11 @@ def compare(compiled: Compiled, path: Path, tolerance: float | None = None) -> A
 
 
 def read_reference(path: Path, label: Mapping[str, Any] | None) -> Reference:
-    """A user's file; ``label`` has the model's ``classes`` and which of them is ``rain``.
+    """Read a user's file; ``label`` has the model's ``classes``, and the one of them that is ``rain``.
 
     Raises:
-        BadArtifact: not CSV, columns missing, or a value that is not a number.
+        BadArtifact: the file is not CSV, a column is missing, a value is not a number, or the service accepts
+            none of its rows.
     """
     try:
         table = list(csv.reader(io.StringIO(read_bytes(path, MAX_BYTES).decode("utf-8-sig"), newline="")))

@@ -1,4 +1,4 @@
-"""The BentoML model store: two content-versioned models, scaler and classifier."""
+"""Writing to the BentoML model store: scaler and classifier, versioned by hashes of their contents."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from weather.importing.reading.scaler import IDENTITY
 
 @dataclass(frozen=True)
 class Imported:
-    """The tags of a pair in the store, and what is known of it.
+    """The result of an import: the tags of the pair in the store, its manifest and its compiled graph.
 
-    ``new`` is false for a pair that was there already; ``repaired`` is true if its files had changed or
-    were missing, and were written again; ``latest`` is the latest pair now.
+    ``new`` is False if the store had the pair already. ``repaired`` is True if files of it had changed or
+    were missing, and were written again. ``latest`` is the latest pair after the import.
     """
 
     scaler: bentoml.Tag
@@ -47,21 +47,22 @@ class Imported:
 
 
 def import_pair(artifacts: Artifacts, compiled: Compiled, keep_latest: bool = False) -> Imported:
-    """Put a pair and its compiled graph into the store and make it the latest.
+    """Add a pair and its compiled graph to the store, and make it the latest.
 
-    With ``keep_latest`` the latest stays what it is, if there is one. The versions are made of the contents,
-    so importing twice adds nothing; importing an older pair again makes it the latest again. Where the model
-    scales its input itself, the scaler is the identity, and its version says so.
+    With ``keep_latest``, the latest pair does not change if there is one. Versions are hashes of the
+    contents: importing a pair twice adds nothing, and importing an older pair again makes it the latest
+    again. If the model scales its input itself, the scaler is the identity, and its version begins with
+    ``identity``.
     """
     scaler_json = (compiled.scaler or IDENTITY).to_json()
     manifest = artifacts.manifest.model_dump_json(indent=1) if artifacts.manifest else ""
     version = sha256(scaler_json.encode())[:16]
     scaler = bentoml.Tag(SCALER, version if compiled.scaler else f"identity-{version[:8]}")
     content = [sha256(artifacts.model), compiled.digest, str(scaler), manifest]
-    if artifacts.card.files:  # without one the version is what it was before cards were kept
+    if artifacts.card.files:  # without a card, versions are the same as before cards were stored
         content.append(artifacts.card.digest)
     classifier = bentoml.Tag(CLASSIFIER, sha256("\n".join(content).encode())[:16])
-    state = _keep(scaler, {SCALER_JSON: scaler_json.encode()}, {})
+    state = _add(scaler, {SCALER_JSON: scaler_json.encode()}, {})
     card = artifacts.card.files
     files = {MODEL_FILE: artifacts.model, COMPILED_FILE: compiled.model}
     if manifest:
@@ -71,11 +72,11 @@ def import_pair(artifacts: Artifacts, compiled: Compiled, keep_latest: bool = Fa
         "calibrated": compiled.calibrated,
         "sha256": {name: sha256(data) for name, data in files.items()},
         **({"manifest": json.loads(manifest)} if manifest else {}),
-        # Apart from the digests above: a card that was changed is not shown, but forecasts go on.
+        # Not among the digests above: a changed card is not shown, but its model is still served.
         **({"card": {name: sha256(data) for name, data in card.items()}} if card else {}),
     }
     files |= {f"{CARD_FOLDER}/{name}": data for name, data in card.items()}
-    state |= _keep(classifier, files, metadata)
+    state |= _add(classifier, files, metadata)
     new, repaired = State.NEW in state, State.REPAIRED in state
     latest = latest_pair()
     if latest is None or not keep_latest:
@@ -85,25 +86,25 @@ def import_pair(artifacts: Artifacts, compiled: Compiled, keep_latest: bool = Fa
 
 
 class State(Flag):
-    """What became of a model that was to be kept."""
+    """The effect of an import on one model of the store."""
 
     UNCHANGED = 0
     NEW = auto()
     REPAIRED = auto()
 
 
-def _keep(tag: bentoml.Tag, files: dict[str, bytes], metadata: dict[str, object]) -> State:
-    """Have the model in the store, with these files."""
-    there = stored(str(tag))
-    if there is not None and _holds(there, files, metadata):
+def _add(tag: bentoml.Tag, files: dict[str, bytes], metadata: dict[str, object]) -> State:
+    """Add a model with these files to the store, or repair it."""
+    existing = stored(str(tag))
+    if existing is not None and _holds(existing, files, metadata):
         return State.UNCHANGED
     final = store_path() / tag.path()
     state = State.REPAIRED if final.exists() else State.NEW
     store_path().mkdir(parents=True, exist_ok=True)
-    # Made in a store beside this one and moved whole: in this one, BentoML would make it the latest at once.
-    with TemporaryDirectory(dir=store_path().parent, prefix="import-") as beside:
+    # Created in a temporary store and moved here: created here, BentoML would make it the latest at once.
+    with TemporaryDirectory(dir=store_path().parent, prefix="import-") as temporary:
         with bentoml.models.create(
-            tag, module="weather", metadata=metadata, _model_store=ModelStore(beside)
+            tag, module="weather", metadata=metadata, _model_store=ModelStore(temporary)
         ) as model:
             for name, data in files.items():
                 path = Path(model.path_of(name))
@@ -111,8 +112,8 @@ def _keep(tag: bentoml.Tag, files: dict[str, bytes], metadata: dict[str, object]
                 path.write_bytes(data)
         final.parent.mkdir(exist_ok=True)
         if state is State.REPAIRED:
-            shutil.move(final, Path(beside) / "broken")
-        shutil.move(Path(beside) / tag.path(), final)
+            shutil.move(final, Path(temporary) / "broken")
+        shutil.move(Path(temporary) / tag.path(), final)
     return state
 
 

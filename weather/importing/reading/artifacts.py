@@ -1,7 +1,7 @@
 """A scaler, a classifier and the manifest beside them: the pair that is imported.
 
-``model-scaler.pkl`` and ``svc.onnx`` keep the old system's form. The manifest beside them is ours and
-optional: foreign artifacts import without it.
+``model-scaler.pkl`` and ``svc.onnx`` have the form of the old system's files. The manifest is written by
+``train_import.py train`` and is optional: artifacts of another origin are imported without it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from weather.importing.reading.scaler import Scaler, read_scaler
 
 @dataclass(frozen=True)
 class Artifacts:
-    """A scaler (None where the model holds its own) and a classifier that belong together, read and
-    checked as far as files go, and what the user says of them.
+    """A scaler and a classifier that belong together, with their manifest, their card and the user's hints.
+
+    Each file has been read and checked by itself. ``scaler`` is None if the model scales its input.
     """
 
     scaler: Scaler | None
@@ -36,12 +37,11 @@ class Artifacts:
 
 
 def read(scaler: Path | None, model: Path, hints: Hints = NO_HINTS) -> Artifacts:
-    """Read a pair of files, with the manifest and the card that lie beside the model if they are
-    about both.
+    """Read a pair of files, and the manifest and the card beside the model if they describe this pair.
 
     Raises:
-        BadArtifact: a file is missing, truncated, too large, dangerous or not what it should be,
-            or the manifest's SHA-256 of a file is not that of the file.
+        BadArtifact: a file is missing, truncated, too large, dangerous or of another kind, or its SHA-256 is
+            not the one in the manifest.
     """
     if scaler is None:
         return Artifacts(None, read_model(model), None, hints=hints)

@@ -1,4 +1,4 @@
-"""The model card beside a pair of artifacts, as it goes into the model store with them."""
+"""Reading the model card beside a pair of artifacts, for the model store."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PICTURE = re.compile(r"!\[[^\]]*\]\(([\w-]+\.(?:svg|png))\)")
 
 @dataclass(frozen=True)
 class Card:
-    """The card and its pictures by name, none if there is no card; ``note`` says what was found."""
+    """The card and its pictures by file name, empty without a card; ``note`` is a sentence for the user."""
 
     note: str
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """Of all files and their names; empty without a card."""
+        """SHA-256 of all files and their names, in hex; empty without a card."""
         if not self.files:
             return ""
         lines = [f"{name} {hashlib.sha256(data).hexdigest()}" for name, data in sorted(self.files.items())]
@@ -38,9 +38,9 @@ NO_CARD = Card("no model card: /model will say what the files tell")
 
 
 def read_card(folder: Path, about: Sequence[str]) -> Card:
-    """The card in ``folder`` if it names every SHA-256 of ``about``, with the pictures that it shows.
+    """Read the card in ``folder`` and its pictures, if it contains every SHA-256 of ``about``.
 
-    A card is not a reason to refuse artifacts: what can't be used is left out, and the note says why.
+    A faulty card does not stop an import: what can't be used is left out, and the note says why.
     """
     path = folder / CARD_FILE
     try:
@@ -64,7 +64,7 @@ def read_card(folder: Path, about: Sequence[str]) -> Card:
 
 
 def _picture(path: Path) -> bytes:
-    """Empty when it is missing, too large, or not a file of its own (a link could be to anything)."""
+    """The bytes of a picture; empty if it is missing, too large, or a symbolic link (to any file)."""
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_PICTURE_BYTES:
             return b""

@@ -1,4 +1,4 @@
-"""The contract's fields under the names that people give them."""
+"""Finding the contract's fields by the names of columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OTHER_UNITS = (
     *("f", "fahrenheit", "k", "kelvin", "percent", "pct", "ms", "mps", "mph", "kt", "kts", "knots"),
     *("m", "metres", "meters", "mi", "mile", "miles", "ft", "feet", "inhg", "mmhg", "pa", "kpa", "bar"),
 )
-"""Endings of a name that say another unit than the contract's."""
+"""Endings of column names that mean another unit than the contract's."""
 
 
 def _bare(name: str) -> str:
@@ -24,10 +24,10 @@ FIELDS = {_bare(name): field for field in FEATURES for name in (field, *SYNONYMS
 
 
 def field_of(name: str) -> str | None:
-    """The field that a column's name means, None if it is not known.
+    """The field that a column's name means, or None if the name is unknown.
 
     Raises:
-        BadArtifact: the name says another unit than the contract's.
+        BadArtifact: the name ends with another unit than the contract's.
     """
     bare = _bare(name)
     if bare in FIELDS:
@@ -41,13 +41,13 @@ def field_of(name: str) -> str | None:
 
 
 def order_of(names: Sequence[str], what: str) -> tuple[tuple[str, ...], str]:
-    """The fields that columns stand for, in the columns' order, and a remark for the user.
+    """The fields of columns, in the columns' order, and a remark for the user.
 
-    Columns of which no name is known are taken to be in the contract's order; the remark says so.
+    If no name is known, the columns are assumed to be in the contract's order, and the remark says so.
 
     Raises:
-        BadArtifact: a name is in another unit, two names mean one field, or only some names are
-            known and one of those is not at its place.
+        BadArtifact: a name has another unit, two names mean the same field, or only some names are known and
+            one of these is not in the contract's position.
     """
     fields = [field_of(name) for name in names]
     known = [field for field in fields if field is not None]

@@ -17,7 +17,7 @@ MAX_LZMA_MEMORY = 128 << 20
 
 
 class Decompressor(Protocol):
-    """What zlib, bz2 and lzma have in common."""
+    """The interface that zlib, bz2 and lzma share."""
 
     @property
     def eof(self) -> bool:
@@ -34,8 +34,8 @@ COMPRESSIONS: tuple[tuple[bytes, str, Callable[[], Decompressor]], ...] = (
     (b"\xfd7zXZ", "xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_LZMA_MEMORY)),
     (b"\x5d\x00", "lzma", lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MAX_LZMA_MEMORY)),
 )
-"""First bytes, name and decompressor of what ``joblib.dump(compress=...)`` and gzip write. No pickle
-begins with any of these.
+"""First bytes, name and decompressor of the formats that ``joblib.dump(compress=...)`` and gzip write. No
+pickle begins with any of these bytes.
 """
 
 LZ4 = b"\x04\x22\x4d\x18"
@@ -45,10 +45,10 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """The content of a file.
 
     Raises:
-        BadArtifact: it can't be read, is empty or has more than ``limit`` bytes.
+        BadArtifact: the file can't be read, is empty or has more than ``limit`` bytes.
     """
     try:
-        with path.open("rb") as file:  # not by its size alone: a pipe or a device has none
+        with path.open("rb") as file:  # bounded here: a pipe or a device has no size to check before
             content = file.read(limit + 1)
     except OSError as error:
         raise BadArtifact(f"{path} can't be read: {error.strerror}") from error
@@ -60,10 +60,10 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def decompressed(content: bytes, limit: int) -> bytes:
-    """``content``, decompressed if it is compressed in a way that joblib knows.
+    """Decompress ``content`` if it has one of the formats in COMPRESSIONS, else return it as it is.
 
     Raises:
-        BadArtifact: broken, compressed with LZ4, or more than ``limit`` bytes once decompressed.
+        BadArtifact: it is broken, compressed with LZ4, or has more than ``limit`` bytes once decompressed.
     """
     if content.startswith(LZ4):
         raise BadArtifact("it is compressed with LZ4, which is not read: dump it with compress=3")
@@ -83,5 +83,5 @@ def decompressed(content: bytes, limit: int) -> bytes:
 
 
 def sha256(content: bytes) -> str:
-    """The hex digest."""
+    """The SHA-256 of bytes, in hex."""
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""What the user says of a model where its files don't."""
+"""What a user states about a model because its files do not."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Takes = Literal["raw", "scaled"]
-"""What a graph takes: observations as they come, or what the scaler makes of them."""
+"""The input of a graph: raw observations, or scaled ones."""
 
 
 @dataclass(frozen=True)
 class Hints:
-    """Which label is rain; that the scores are logits; what the graph takes, where that can't be seen."""
+    """The label that is rain, whether the scores are logits, and the graph's input; None if not stated."""
 
     rain_label: str | None = None
     logit: bool = False

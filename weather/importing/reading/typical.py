@@ -1,4 +1,4 @@
-"""Means and standard deviations of weather where nothing is known of the training data."""
+"""Typical means and standard deviations of the fields, for models whose training data is unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a scaler's means are in the contract's units, and in which they may be instead."""
+"""Checking that a scaler's means are in the contract's units, and guessing the unit if they are not."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ CONVERSIONS: dict[str, tuple[tuple[str, float, float], ...]] = {
         ("in bars", 1000, 0),
     ),
 }
-"""For each unit of the contract: others in use, and factor and shift that convert from them."""
-
+"""For each unit of the contract: other units in use, with the factor and the shift that convert from them."""
 
 ODD = 1.03
-"""Standard deviations this much above the largest possible are odd; less may be rounding."""
+"""A standard deviation above the largest possible one by this factor is odd; below, it may be rounding."""
 
 
 def check_means(mean: NDArray[np.float64], scale: NDArray[np.float64] | None) -> list[str]:
-    """Remarks on means that are accepted but odd; both arrays are float64[7] in the contract's order.
+    """Remarks on standard deviations that are odd; both arrays are float64[7] in the contract's order.
 
     Raises:
         BadArtifact: a mean is outside the range that the contract accepts for its field.

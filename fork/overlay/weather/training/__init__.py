@@ -1,1 +1,1 @@
-"""Training, from a CSV file to the files of a model and its card."""
+"""Training: from a CSV file to the artifacts and the model card."""

@@ -1,4 +1,4 @@
-"""A fitted model as files: pickled scaler, ONNX graph, manifest with golden rows."""
+"""Writing a fitted model to files: pickled scaler, ONNX graph, manifest with golden rows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PICKLE_PROTOCOL = 4
 GOLDEN_ROWS = 12
 
 UNCLEAR = 0.01
-"""Rows whose probability is nearer to the threshold are not golden: no rounding of another machine may
-turn the decision of one."""
+"""A row whose probability is nearer to the threshold is not golden: rounding on another machine could change
+its decision."""
 
 
 def golden_rows(model: Fitted, x: NDArray[np.float64]) -> list[GoldenRow]:
-    """Complete rows of the data whose probabilities spread from the lowest to the highest."""
+    """Complete rows of the data whose probabilities range from the lowest to the highest."""
     x = x[np.isfinite(x).all(axis=1)]
     p = model.probability(x)
     clear = np.flatnonzero(np.abs(p - THRESHOLD) > UNCLEAR)
@@ -47,7 +47,7 @@ def golden_rows(model: Fitted, x: NDArray[np.float64]) -> list[GoldenRow]:
 
 
 def write(out: Path, model: Fitted, data: Samples, metrics: dict[str, Any]) -> Manifest:
-    """Write the three files to ``out``."""
+    """Write scaler, graph and manifest to ``out``, and return the manifest."""
     out.mkdir(parents=True, exist_ok=True)
     contents = {
         SCALER_FILE: pickle.dumps(model.pipeline["scaler"], protocol=PICKLE_PROTOCOL),

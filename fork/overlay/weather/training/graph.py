@@ -18,7 +18,7 @@ from weather.training.fitting import Fitted
 
 
 def to_onnx(model: Fitted, threshold: float) -> bytes:
-    """The graph of a model that says 1 above ``threshold``."""
+    """The serialized graph of a model; the label is 1 if the probability is above ``threshold``."""
     kernels, svm = model.pipeline["kernels"], model.pipeline["svm"]
     basis, gamma = kernels.components_, model.gamma
     slope, offset = model.sigmoid

@@ -1,4 +1,4 @@
-"""Training, from samples to the files of a model and its card."""
+"""Training: from samples to the artifacts and the model card."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEMPLATES = Environment(  # noqa: S701 (Markdown, of figures and names of files)
 
 
 def train(data: Samples, out: Path) -> Manifest:
-    """Fit, verify, and write scaler, ONNX model, manifest and model card to ``out``."""
+    """Fit and verify a model, and write scaler, ONNX model, manifest and model card to ``out``."""
     model, held_out = fit(data.x, data.y)
     metrics = scores(held_out, data.y, THRESHOLD)
     manifest = export.write(out, model, data, {"cross_validation": metrics})

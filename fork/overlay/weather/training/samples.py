@@ -1,4 +1,4 @@
-"""The training data: a CSV file in the contract's units, or rows that mean nothing, for a placeholder."""
+"""The training data: a CSV file in the contract's units, or random rows for a placeholder."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from weather.contract.variables import BINARY, FEATURES, LABELS, LIMITS, NEGATIV
 from weather.training.target import AT_LEAST, COLUMNS, OPTIONAL, POSITIVE_VALUES, TARGET
 
 MIN_ROWS = 20
-"""Of each class: four in each of five folds."""
+"""Rows of each class at least: four in each of five folds."""
 
 MAX_LEFT_OUT = 0.5
-"""Share of rows; if more can't be used, the file is not what it should be."""
+"""Largest share of rows that can't be used; above it, the file is probably a wrong one."""
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 
@@ -29,7 +29,7 @@ PLACEHOLDER_ROWS = 400
 
 
 class BadData(ValueError):
-    """Training data that no model can be fitted to."""
+    """A model can't be trained on the data; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,16 @@ class Samples:
     x: NDArray[np.float64]
     y: NDArray[np.bool_]
     left_out: Mapping[str, int]
-    """Rows that can't be used, by the reason."""
+    """The number of rows that can't be used, by the reason."""
 
     placeholder: bool = False
 
 
 def read(path: Path) -> Samples:
-    """The rows of a CSV file, separated by commas or semicolons, with a column for each field and the class.
+    """Read a CSV file, separated by commas or semicolons, with a column for each field and one for the class.
 
     Raises:
-        BadData: it has not these columns, a cell is not a number, or too little of it can be used.
+        BadData: a column is missing, a cell is not a number, or too few rows can be used.
     """
     try:
         content = path.read_bytes()
@@ -86,8 +86,9 @@ def read(path: Path) -> Samples:
 
 
 def placeholder() -> Samples:
-    """Random rows within the accepted ranges, of the positive class where their mean is high: a model of
-    them answers, and its answers mean nothing.
+    """Random rows within the accepted ranges; those with a high mean are of the positive class.
+
+    A model that is trained on them answers requests, but its answers mean nothing.
     """
     rng = np.random.default_rng(0)
     low, high = np.array([LIMITS[name] for name in FEATURES]).T
@@ -103,7 +104,7 @@ def placeholder() -> Samples:
 def _parse(
     path: Path, records: Iterable[Mapping[str, str | None]]
 ) -> tuple[list[list[float]], list[str | None], Counter[str]]:
-    """The rows that can be used, every row's class (None if it can't be used), and why others can't."""
+    """The rows that can be used, the class of every row (None for the others), and why rows are left out."""
     rows: list[list[float]] = []
     classes: list[str | None] = []
     left_out: Counter[str] = Counter()

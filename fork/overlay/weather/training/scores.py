@@ -1,4 +1,4 @@
-"""How good probabilities and decisions are, on rows that the model has not seen."""
+"""Scores of probabilities and decisions on rows that the model has not seen."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 
 def scores(p: NDArray[np.float64], y: NDArray[np.bool_], threshold: float) -> dict[str, float]:
-    """Figures of probabilities ``p`` for classes ``y``, and of the decisions above ``threshold``.
+    """Scores of probabilities ``p`` float64[n] for classes ``y`` bool[n]; the decision is ``p > threshold``.
 
-    The Brier skill is 1 - Brier score / that of the base rate: 1 for a perfect model, 0 for one that gives the
-    share of the positive class each time.
+    The Brier skill is 1 - BS / BS of the base rate: 1 for a perfect model, 0 for one that always gives the
+    share of the positive class.
     """
     decided, rate = p > threshold, float(y.mean())
     brier = float(brier_score_loss(y, p))

@@ -1,9 +1,9 @@
-"""The names that people give to the contract's fields, and the words that they have for its two classes."""
+"""Common names of the contract's fields, and common words for its two classes."""
 
 from __future__ import annotations
 
 SYNONYMS: dict[str, tuple[str, ...]] = {}
-"""Other names of a field; capitals, blanks and underscores don't matter."""
+"""Other names of a field; capitals, spaces and underscores don't matter."""
 
 RAIN_WORDS = ("yes", "y", "true", "t", "positive")
 DRY_WORDS = ("no", "n", "false", "f", "negative", "none")
