@@ -557,7 +557,7 @@ def test_on_a_phone_the_focus_hides_no_message_and_a_cut_table_says_so(page: Pag
     page.goto("/model")
     hint = page.get_by_text("scroll it sideways")
     expect(hint).to_be_visible()
-    table = page.get_by_role("region", name="Features")
+    table = page.locator(".sideways + .scroll")
     assert table.evaluate("region => region.scrollWidth > region.clientWidth")
     # A background that is attached to the content is painted anew for each frame of a scroll.
     assert table.evaluate("region => getComputedStyle(region).backgroundImage") == "none"
