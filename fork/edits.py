@@ -49,22 +49,6 @@ EDITS: dict[str, list[tuple[str, str]]] = {
     ],
     "tests/conftest.py": [
         (
-            "import httpx\nimport pytest\nfrom filelock import FileLock\n",
-            "import httpx\nimport hypothesis\nimport pytest\nfrom filelock import FileLock\n",
-        ),
-        (
-            "Import = Callable[..., Path]\n",
-            """Import = Callable[..., Path]
-
-# A record of many fields takes a while to make up.
-hypothesis.settings.register_profile(
-    "many fields",
-    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
-)
-hypothesis.settings.load_profile("many fields")
-""",
-        ),
-        (
             """    if len(FEATURES) != len(old_system.MEAN):
         pytest.skip("the old system's artifacts are of the weather contract, and this is a fork to another")
 """,

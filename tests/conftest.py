@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from filelock import FileLock
 
@@ -36,6 +37,14 @@ from weather.importing.reading.artifacts import Artifacts, read
 from weather.model.classifier import Classifier
 
 Import = Callable[..., Path]
+
+# No test depends on speed: examples take longer on a busy machine, and records of many fields are large.
+hypothesis.settings.register_profile(
+    "any speed",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
+)
+hypothesis.settings.load_profile("any speed")
 
 # httpx gives up after 5 s where it is told nothing else.
 for limit in ("connect", "read", "write", "pool"):
