@@ -122,7 +122,7 @@ def import_artifacts(arguments: argparse.Namespace) -> None:
     known = imported.manifest
     if imported.repaired:
         print_message(
-            "already in the store, where files had changed or were missing; written again", "yellow"
+            "already in the store, but changed, incomplete or of an earlier release; written again", "yellow"
         )
     else:
         print_message("imported" if imported.new else "already in the store; nothing added", "green")

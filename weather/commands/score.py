@@ -105,8 +105,8 @@ def _model(arguments: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
 
     if arguments.tag is None:
         artifacts = artifacts_of(arguments)
-        facts = {"manifest": artifacts.manifest.model_dump()} if artifacts.manifest else {}
-        return compile_apart(artifacts).model, optional_fields(facts)
+        manifest = artifacts.manifest.model_dump() if artifacts.manifest else {}
+        return compile_apart(artifacts).model, optional_fields(manifest)
     if arguments.scaler is not None or arguments.model is not None:
         raise BadArtifact("give a tag or artifacts, not both")
     import bentoml
@@ -114,6 +114,7 @@ def _model(arguments: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
 
     from weather.contract.names import COMPILED_FILE
     from weather.model.loading import load
+    from weather.model.manifest import manifest_of
 
     try:
         classifier = bentoml.models.get(arguments.tag)
@@ -121,7 +122,7 @@ def _model(arguments: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
     except (BentoMLException, KeyError) as error:
         raise BadArtifact(f"{arguments.tag} is not a classifier in the model store: {error}") from None
     load(scaler, classifier)  # checks the files and the golden rows
-    return Path(classifier.path_of(COMPILED_FILE)).read_bytes(), optional_fields(classifier.info.metadata)
+    return Path(classifier.path_of(COMPILED_FILE)).read_bytes(), optional_fields(manifest_of(classifier))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from enum import Flag, auto
@@ -71,7 +70,6 @@ def import_pair(artifacts: Artifacts, compiled: Compiled, keep_latest: bool = Fa
         "scaler": str(scaler),
         "calibrated": compiled.calibrated,
         "sha256": {name: sha256(data) for name, data in files.items()},
-        **({"manifest": json.loads(manifest)} if manifest else {}),
         # Not among the digests above: a changed card is not shown, but its model is still served.
         **({"card": {name: sha256(data) for name, data in card.items()}} if card else {}),
     }
