@@ -316,7 +316,7 @@ def test_after_sigterm_it_serves_on_unready_and_ends_with_0(url: str, tmp_path: 
         answer = httpx.post(f"{service.url}/metar", content=metar("KJFK"), headers=TEXT)
         assert answer.status_code == 200
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(60) == 0
+        assert service.process.wait(PATIENCE) == 0
 
 
 def test_a_wrong_setting_is_said(url: str, tmp_path: Path) -> None:
