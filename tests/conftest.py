@@ -26,8 +26,9 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 from loadtest.serving import PROJECT, served
 from tests import old_system
 from tests.fixtures import pair
-from tests.processes import kill_all, started
-from tests.waiting import PATIENCE
+from tests.processes import SESSION, kill_all, started
+from tests.processes import running as started_processes
+from tests.waiting import PATIENCE, until
 from weather.contract.manifest import Manifest
 from weather.contract.variables import EXAMPLE as EXAMPLE
 from weather.contract.variables import FEATURES
@@ -96,9 +97,13 @@ def run_cli(
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_runs_on() -> Iterator[None]:
-    """In the end of all tests nothing is left of what they started."""
+    """In the end of all tests nothing is left of what they started; what is ending may take a moment."""
     yield
-    assert kill_all() == []
+    try:
+        until(lambda: not started_processes(SESSION))
+    finally:
+        left = kill_all()
+    assert left == []
 
 
 @pytest.fixture(scope="session")
