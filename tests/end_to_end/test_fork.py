@@ -24,7 +24,7 @@ from playwright.sync_api import expect
 
 from loadtest.serving import PROJECT, served
 from tests.fixtures import fork_fields
-from tests.pages.browser import CHROMIUM, browser
+from tests.pages.browser import CHROMIUM, browser, patient
 from tests.processes import started
 from tests.waiting import PATIENCE
 from weather.contract.variables import EXAMPLE as WEATHER
@@ -181,8 +181,7 @@ def test_nothing_that_the_service_sends_names_a_field_or_class_of_the_weather_co
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
 def test_the_page_has_the_forks_fields_and_words(url: str, fork: Fork) -> None:
     with browser() as running:
-        page = running.new_page(base_url=url)
-        page.set_default_timeout(1000 * PATIENCE)
+        page = patient(running.new_page(base_url=url))
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto("/")
