@@ -98,7 +98,7 @@ def test_that_waits():
     )
     command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path)
     with started(*command, cwd=PROJECT, stdout=subprocess.DEVNULL) as tests:
-        family = [psutil.Process(int(until(lambda: pid.exists() and pid.read_text())))]
+        family = [psutil.Process(int(until(lambda: pid.read_text() if pid.exists() else "")))]
         tests.terminate()
         assert tests.wait(PATIENCE) == pytest.ExitCode.INTERRUPTED
     assert not [process for process in family if lives(process)]

@@ -12,7 +12,7 @@ PATIENCE = 120.0
 T = TypeVar("T")
 
 
-def until(state: Callable[[], T]) -> T:
+def until(state: Callable[[], T | None]) -> T:
     """Ask for a state until it is true, and return it.
 
     Raises:

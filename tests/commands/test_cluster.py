@@ -40,9 +40,15 @@ def test_a_killed_worker_leaves_nothing_out(form: str, pair_folder: Path, tmp_pa
         folder.mkdir()
         out = folder / "out"
         with dask_cluster(folder) as cluster:
-            command = (sys.executable, PROJECT / "train_import.py", *options, out)
-            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-            with started(*command, "--cluster", cluster.address, **pipes) as process:
+            command = (
+                sys.executable,
+                PROJECT / "train_import.py",
+                *options,
+                out,
+                "--cluster",
+                cluster.address,
+            )
+            with started(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
                 first_part(out, process)
                 cluster.workers[0].kill()
                 done = len(list((out / "_parts").glob("[0-9]*.json")))

@@ -7,7 +7,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
-from typing import cast
 
 import httpx
 import pytest
@@ -30,7 +29,7 @@ def until_not_ready(url: str) -> httpx.Response:
         answer = httpx.get(f"{url}/readyz")
         return None if answer.status_code == 200 else answer
 
-    return cast(httpx.Response, until(not_ready))
+    return until(not_ready)
 
 
 def test_after_sigterm_it_is_not_ready_and_exits_with_0_when_the_period_is_over(bentoml_home: Path) -> None:

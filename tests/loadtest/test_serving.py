@@ -26,8 +26,8 @@ def test_a_port_is_given_once_while_the_process_runs_that_asked_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mine = free_port()
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with started(sys.executable, "-c", PROGRAM, cwd=PROJECT, **pipes) as process:
+    pipe = subprocess.PIPE
+    with started(sys.executable, "-c", PROGRAM, cwd=PROJECT, stdin=pipe, stdout=pipe) as process:
         assert process.stdout is not None
         theirs = int(process.stdout.readline())
         other = free_port()
