@@ -8,7 +8,6 @@ carry the marker ``committed_model``.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 import shutil
 import signal
@@ -37,10 +36,6 @@ from weather.importing.reading.artifacts import Artifacts, read
 from weather.model.classifier import Classifier
 
 Import = Callable[..., Path]
-
-# httpx gives up after 5 s where it is told nothing else.
-for limit in ("connect", "read", "write", "pool"):
-    setattr(inspect.signature(httpx.get).parameters["timeout"].default, limit, PATIENCE)
 
 OF_THE_COMMITTED_MODEL = (
     "This test is about the model in artifacts/ as it was committed, and the figures that the documents "

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import httpx
+
 PATIENCE = 120.0
 """Seconds until what must come is given up. It comes in a fraction of that, or never."""
+
+# httpx gives up after 5 s where it is told nothing else.
+for limit in ("connect", "read", "write", "pool"):
+    setattr(inspect.signature(httpx.get).parameters["timeout"].default, limit, PATIENCE)
 
 T = TypeVar("T")
 
