@@ -50,7 +50,7 @@ def reserve(port: int) -> None:
     """
     if sys.platform == "linux":
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as reservation:
-            reservation.bind(f"\0rain-forecast-port-{port}")
+            reservation.bind(f"\0free-port-{port}")
             reservation.detach()  # stays open until this process ends
 
 
