@@ -60,7 +60,6 @@ class RainForecast:
         connections is 3 ms with this, 42 ms without (docs/performance.md). Collect less often: requests
         leave few reference cycles (docs/decisions/0039).
         """
-        gc.collect()
         gc.freeze()
         gc.set_threshold(10_000)
 

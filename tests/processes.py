@@ -22,8 +22,8 @@ VARIABLE = "STARTED_BY_TESTS"
 SESSION = uuid.uuid4().hex
 os.environ[VARIABLE] = SESSION
 
-HEED_SIGINT = ("env", "--default-signal=INT")
-"""Undoes what a shell does to the children of ``make test &``: they inherit that SIGINT is ignored."""
+DEFAULT_SIGNALS = ("env", "--default-signal=INT", "--default-signal=HUP")
+"""Undoes what ``make test &`` and ``nohup make test`` do to what tests start: it inherits ignored signals."""
 
 _numbers = count()
 
@@ -39,7 +39,7 @@ def started(
     mark = f"{SESSION}-{next(_numbers)}-"
     environment = {**(os.environ if env is None else env), VARIABLE: mark}
     with subprocess.Popen(
-        [*HEED_SIGINT, *command], text=True, start_new_session=True, env=environment, **options
+        [*DEFAULT_SIGNALS, *command], text=True, start_new_session=True, env=environment, **options
     ) as process:
         try:
             yield process

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import shutil
 from collections.abc import Callable
@@ -103,8 +105,18 @@ def change_metadata(home: Path, change: Callable[[dict[str, Any]], None]) -> Non
     file.write_text(yaml.safe_dump(model))
 
 
+def change_manifest(home: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the classifier's manifest in the store, as if it had been imported like this."""
+    file = latest(home, names.CLASSIFIER) / names.MANIFEST_FILE
+    manifest = json.loads(file.read_text())
+    change(manifest)
+    file.write_text(json.dumps(manifest))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    change_metadata(home, lambda metadata: metadata["sha256"].update({names.MANIFEST_FILE: digest}))
+
+
 def test_an_unchanged_pair_is_loaded(home: Path) -> None:
-    change_metadata(home, lambda metadata: None)
+    change_manifest(home, lambda manifest: None)
     assert loaded(home).calibrated
 
 
@@ -113,7 +125,7 @@ def test_a_pair_without_a_manifest_is_loaded(old_home: Path) -> None:
 
 
 def test_a_manifest_without_golden_rows_is_loaded(home: Path) -> None:
-    change_metadata(home, lambda metadata: metadata["manifest"].pop("golden"))
+    change_manifest(home, lambda manifest: manifest.pop("golden"))
     assert loaded(home).calibrated
 
 
@@ -126,10 +138,10 @@ def test_a_changed_file_is_refused_by_name(home: Path, name: str) -> None:
 
 
 def test_a_forecast_that_differs_from_the_manifest_is_refused(home: Path) -> None:
-    def change(metadata: dict[str, Any]) -> None:
-        metadata["manifest"]["golden"][2]["probability"] += 2e-4
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["golden"][2]["probability"] += 2e-4
 
-    change_metadata(home, change)
+    change_manifest(home, change)
     with pytest.raises(
         NotServable, match=r"differ from those at training: golden row 2: 0\.\d+ instead of 0\.\d+$"
     ):
@@ -139,12 +151,12 @@ def test_a_forecast_that_differs_from_the_manifest_is_refused(home: Path) -> Non
 def test_every_differing_row_is_named(home: Path) -> None:
     rows: list[dict[str, Any]] = []
 
-    def change(metadata: dict[str, Any]) -> None:
-        rows.extend(metadata["manifest"]["golden"])
+    def change(manifest: dict[str, Any]) -> None:
+        rows.extend(manifest["golden"])
         for row in rows:
             row["probability"] = 1 - row["probability"]
 
-    change_metadata(home, change)
+    change_manifest(home, change)
     with pytest.raises(NotServable) as caught:
         loaded(home)
     assert rows

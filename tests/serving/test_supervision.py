@@ -22,7 +22,7 @@ import pytest
 from loadtest.serving import PROJECT, family_of, free_port, kill
 from tests import old_system
 from tests.conftest import run_cli
-from tests.processes import HEED_SIGINT, lives
+from tests.processes import DEFAULT_SIGNALS, lives
 from tests.waiting import PATIENCE, until
 
 
@@ -73,7 +73,7 @@ def started_anyhow(
     port = free_port()
     command = (sys.executable, "-m", "bentoml", "serve", ".", "--host", "127.0.0.1", "--port", str(port))
     process = subprocess.Popen(
-        [*HEED_SIGINT, *before, *command],
+        [*DEFAULT_SIGNALS, *before, *command],
         cwd=PROJECT,
         env={**os.environ, "BENTOML_HOME": str(home), **(env or {})},
         stdin=stdin,

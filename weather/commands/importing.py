@@ -113,7 +113,7 @@ def import_artifacts(given: argparse.Namespace) -> None:
     imported = store.import_pair(artifacts, compiled, given.keep_latest)
     known = imported.manifest
     if imported.repaired:
-        say("already in the store, where files had changed or were missing; written again", "yellow")
+        say("already in the store, but changed, incomplete or of an earlier release; written again", "yellow")
     else:
         say("imported" if imported.new else "already in the store; nothing added", "green")
     if imported.latest.classifier != str(imported.classifier):

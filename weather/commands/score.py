@@ -101,8 +101,8 @@ def _model(given: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
 
     if given.tag is None:
         artifacts = artifacts_of(given)
-        facts = {"manifest": artifacts.manifest.model_dump()} if artifacts.manifest else {}
-        return compile_apart(artifacts).model, optional_fields(facts)
+        manifest = artifacts.manifest.model_dump() if artifacts.manifest else {}
+        return compile_apart(artifacts).model, optional_fields(manifest)
     if given.scaler is not None or given.model is not None:
         raise BadArtifact("give a tag or artifacts, not both")
     import bentoml
@@ -110,6 +110,7 @@ def _model(given: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
 
     from weather.contract.names import COMPILED_FILE
     from weather.model.loading import load
+    from weather.model.manifest import manifest_of
 
     try:
         classifier = bentoml.models.get(given.tag)
@@ -117,7 +118,7 @@ def _model(given: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
     except (BentoMLException, KeyError) as error:
         raise BadArtifact(f"{given.tag} is not a classifier in the model store: {error}") from None
     load(scaler, classifier)  # which checks the files and the golden rows
-    return Path(classifier.path_of(COMPILED_FILE)).read_bytes(), optional_fields(classifier.info.metadata)
+    return Path(classifier.path_of(COMPILED_FILE)).read_bytes(), optional_fields(manifest_of(classifier))
 
 
 @contextmanager

@@ -15,9 +15,8 @@ NONE: frozenset[str] = frozenset()
 """The optional fields of most models."""
 
 
-def optional_fields(metadata: Mapping[str, Any]) -> frozenset[str]:
-    """The fields that a model can do without, from its metadata in the model store."""
-    manifest: Mapping[str, Any] = metadata.get("manifest", {})
+def optional_fields(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """The fields that a model can do without, from its manifest; none if the manifest is empty."""
     return frozenset(manifest.get("optional", ())).intersection(FEATURES)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from enum import Flag, auto
@@ -70,7 +69,6 @@ def import_pair(artifacts: Artifacts, compiled: Compiled, keep_latest: bool = Fa
         "scaler": str(scaler),
         "calibrated": compiled.calibrated,
         "sha256": {name: sha256(data) for name, data in files.items()},
-        **({"manifest": json.loads(manifest)} if manifest else {}),
         # Apart from the digests above: a card that was changed is not shown, but forecasts go on.
         **({"card": {name: sha256(data) for name, data in card.items()}} if card else {}),
     }

@@ -13,6 +13,7 @@ from yaml import YAMLError
 from weather.contract.names import COMPILED_FILE
 from weather.contract.optional import optional_fields
 from weather.model.classifier import Classifier, golden_faults
+from weather.model.manifest import manifest_of
 
 Reason = Literal["store", "files", "scaler", "golden"]
 """Why a pair is not servable: it is not in the store, or not readable there; a file is missing or has
@@ -65,8 +66,8 @@ def load(scaler: bentoml.Model, classifier: bentoml.Model) -> Classifier:
             "import the pair again",
         )
     loaded = Classifier(Path(classifier.path_of(COMPILED_FILE)).read_bytes())
-    golden = metadata.get("manifest", {}).get("golden", ())
-    faults = golden_faults(loaded, golden, optional_fields(metadata))
+    manifest = manifest_of(classifier)
+    faults = golden_faults(loaded, manifest.get("golden", ()), optional_fields(manifest))
     if faults:
         message = "the model's forecasts differ from those at training: " + "; ".join(faults)
         raise NotServable("golden", message)

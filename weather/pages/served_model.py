@@ -20,6 +20,7 @@ from markdown_it.utils import EnvType, OptionsDict
 from weather.contract.names import CARD_FILE, CARD_FOLDER
 from weather.contract.optional import optional_fields
 from weather.contract.variables import FEATURES, VARIABLES
+from weather.model.manifest import manifest_of
 from weather.pages.assets import Asset
 from weather.pages.rendering import render
 
@@ -37,7 +38,8 @@ class ServedModel:
     def __init__(self, scaler: bentoml.Model, classifier: bentoml.Model, loaded: bool) -> None:
         metadata: dict[str, Any] = classifier.info.metadata
         card = _card(classifier, metadata.get("card", {}))
-        known = facts(str(scaler.tag), classifier, loaded, sorted(card))
+        manifest = manifest_of(classifier)
+        known = facts(str(scaler.tag), classifier, manifest, loaded, sorted(card))
         markdown = card.pop(CARD_FILE, b"").decode()
         page = render(
             "model.html",
@@ -45,7 +47,7 @@ class ServedModel:
             card_html=card_html(markdown, card) if markdown else "",
             card_changed=bool(metadata.get("card")) and not markdown,
         )
-        self.optional = optional_fields(metadata)
+        self.optional = optional_fields(manifest)
         self.facts = Asset(json.dumps(known, ensure_ascii=False).encode(), ".json", {"Vary": "Accept"})
         self.page = Asset(page, ".html", {"Content-Security-Policy": PAGE_POLICY, "Vary": "Accept"})
         self.pictures = {
@@ -54,10 +56,11 @@ class ServedModel:
         }
 
 
-def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[str]) -> dict[str, Any]:
+def facts(
+    scaler: str, classifier: bentoml.Model, manifest: Mapping[str, Any], loaded: bool, card: Iterable[str]
+) -> dict[str, Any]:
     """The JSON form; without a manifest its values are null."""
     metadata: dict[str, Any] = classifier.info.metadata
-    manifest: dict[str, Any] = metadata.get("manifest", {})
     trained = {feature["name"]: feature for feature in manifest.get("features", ())}
     passed = "passed" if manifest.get("golden") else "no golden rows"
     return {
@@ -69,7 +72,7 @@ def facts(scaler: str, classifier: bentoml.Model, loaded: bool, card: Iterable[s
         "calibrated": metadata["calibrated"],
         "horizon_hours": manifest.get("horizon_hours"),
         "threshold": manifest.get("threshold"),
-        "optional": sorted(optional_fields(metadata), key=FEATURES.index),
+        "optional": sorted(optional_fields(manifest), key=FEATURES.index),
         "features": [
             {
                 "name": name,

@@ -67,10 +67,14 @@ if TYPE_CHECKING:
 class OptimizedService(Service[Any]):  # type: ignore[misc]
     """A BentoML service whose ASGI app is built by ``AppFactory``."""
 
+    configured = False
+
     def inject_config(self) -> None:
-        """As in BentoML; in the supervisor of `bentoml serve` also what precedes the start."""
-        super().inject_config()
-        serve_command.prepare(self)
+        """As in BentoML, but once; in the supervisor of `bentoml serve` also what precedes the start."""
+        if not self.configured:
+            super().inject_config()
+            serve_command.prepare(self)
+            self.configured = True
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """As in BentoML, with our factory; called in the workers."""

@@ -16,6 +16,7 @@ from weather.contract.variables import FEATURES, LABELS
 from weather.http.settings import Settings
 from weather.model.classifier import Classifier
 from weather.model.loading import NotServable, load, stored_pair
+from weather.model.manifest import manifest_of
 from weather.telemetry.challenger_metrics import ChallengerMetrics
 from weather.telemetry.forecast_log import CHUNK, NO_OPINION, Answered, ForecastLog, Opinion
 
@@ -113,10 +114,10 @@ class Challenger:
         """
         scaler, model = await asyncio.to_thread(stored_pair, self.tag)
         classifier = await asyncio.to_thread(load, scaler, model)
-        metadata: dict[str, Any] = model.info.metadata
-        optional = optional_fields(metadata)
+        manifest = manifest_of(model)
+        optional = optional_fields(manifest)
         self.required = [at for at, name in enumerate(FEATURES) if name not in optional]
-        self.metrics.start(metadata.get("manifest", {}))
+        self.metrics.start(manifest)
         self.tag = str(model.tag)
         self.classifier = classifier
         log.info("The challenger is %s", self.tag)

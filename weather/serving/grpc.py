@@ -79,7 +79,6 @@ async def start_grpc(
     )
     await server.start()
     # RainForecast.freeze_heap ran before gRPC was imported.
-    gc.collect()
     gc.freeze()
     return server
 

@@ -9,7 +9,6 @@ from functools import cached_property
 
 import bentoml
 
-from weather.contract.optional import optional_fields
 from weather.contract.variables import Forecast, WeatherVariables
 from weather.http.problems import Problem
 from weather.model.classifier import Classifier
@@ -45,7 +44,7 @@ class Served:
     @cached_property
     def optional(self) -> frozenset[str]:
         """The fields that the model can do without."""
-        return optional_fields(self.model.info.metadata)
+        return self.page.optional
 
     @property
     def tags(self) -> dict[str, str]:

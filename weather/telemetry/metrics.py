@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weather.contract.variables import FEATURES, NEGATIVE, POSITIVE
+from weather.model.manifest import manifest_of
 from weather.telemetry.buffer import BufferedHistogram, buffer, observe_many
 
 if TYPE_CHECKING:  # importing these takes a second, which ``make key`` need not wait for
@@ -186,10 +187,3 @@ def model_info(scaler: Model, model: Model) -> Any:
     """The series of a pair."""
     horizon = str(manifest_of(model).get("horizon_hours", "unknown"))
     return families()["model_info"].labels(str(scaler.tag), str(model.tag), horizon)
-
-
-def manifest_of(model: Model) -> dict[str, Any]:
-    """The manifest of a classifier; empty for the artifacts of the old system."""
-    metadata: dict[str, Any] = model.info.metadata
-    manifest: dict[str, Any] = metadata.get("manifest", {})
-    return manifest
