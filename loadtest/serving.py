@@ -27,15 +27,31 @@ STOP_SECONDS = 60
 
 
 def free_port() -> int:
-    """A loopback port that nothing listened on a moment ago.
+    """A loopback port that nothing listens on, and that is given to nobody else while this process runs.
 
-    It is below those that Linux gives to outgoing connections, which could take it before the service.
+    It is below those that Linux gives to outgoing connections, which could take it before the service. A
+    service takes seconds until it listens; meanwhile another process could draw the same port.
     """
     while True:
         port = random.randrange(16384, 32768)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            reserve(port)
             return port
+
+
+def reserve(port: int) -> None:
+    """Keep a port from other calls of ``free_port``, in all processes of this machine.
+
+    By a name of Linux's abstract sockets, which goes when the process that holds it ends.
+
+    Raises:
+        OSError: it is reserved already.
+    """
+    if sys.platform == "linux":
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as reservation:
+            reservation.bind(f"\0free-port-{port}")
+            reservation.detach()  # stays open until this process ends
 
 
 class NotStarted(RuntimeError):

@@ -8,13 +8,13 @@ carry the marker ``committed_model``.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -27,8 +27,9 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 from loadtest.serving import PROJECT, served
 from tests import old_system
 from tests.fixtures import pair
-from tests.processes import kill_all, started
-from tests.waiting import PATIENCE
+from tests.processes import SESSION, kill_all, started
+from tests.processes import running as started_processes
+from tests.waiting import PATIENCE, until
 from weather.contract.manifest import Manifest
 from weather.contract.variables import EXAMPLE as EXAMPLE
 from weather.contract.variables import FEATURES
@@ -45,10 +46,6 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
 )
 hypothesis.settings.load_profile("any speed")
-
-# httpx gives up after 5 s where it is told nothing else.
-for limit in ("connect", "read", "write", "pool"):
-    setattr(inspect.signature(httpx.get).parameters["timeout"].default, limit, PATIENCE)
 
 OF_THE_COMMITTED_MODEL = (
     "This test is about the model in artifacts/ as it was committed, and the figures that the documents "
@@ -105,8 +102,10 @@ def run_cli(
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_runs_on() -> Iterator[None]:
-    """In the end of all tests nothing is left of what they started."""
+    """In the end of all tests nothing is left of what they started; what is ending may take a moment."""
     yield
+    with suppress(AssertionError):  # then kill_all says what did not end
+        until(lambda: not started_processes(SESSION))
     assert kill_all() == []
 
 

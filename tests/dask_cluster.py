@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from distributed import Client
 
 from loadtest.serving import PROJECT
 from tests.processes import started
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 LOCAL = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")
 
@@ -41,19 +42,31 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
 
         def run(name: str, *options: str | Path) -> Popen[str]:
             log = stack.enter_context((folder / f"{name}.log").open("wb"))
-            command = (*dask, *options, *LOCAL, "--scheduler-file", address_file)
+            command = (*dask, *options, *LOCAL)
             return stack.enter_context(
                 started(*command, env=environment, cwd=folder, stdout=log, stderr=STDOUT)
             )
 
-        scheduler = run("scheduler", "scheduler", "--port", "0")
-        options = ("worker", "--nthreads", "1", "--no-nanny", "--local-directory", folder)
+        scheduler = run("scheduler", "scheduler", "--port", "0", "--scheduler-file", address_file)
+        address = until(lambda: written(address_file))
+        options = ("worker", address, "--nthreads", "1", "--no-nanny", "--local-directory", folder)
         processes = [run(f"worker-{number}", *options) for number in range(workers)]
-        client = stack.enter_context(  # which waits for the file
-            Client(scheduler_file=str(address_file), timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
-        )
         if workers:
-            client.wait_for_workers(workers, timeout=PATIENCE)
-        address = client.scheduler.address
-        client.close()
+            wait_for_workers(address, workers)
         yield Cluster(address, scheduler, processes)
+
+
+def written(address_file: Path) -> str:
+    """The address in a scheduler's file; empty while the file is not complete. Dask tries to read it for a
+    tenth of a second only.
+    """
+    try:
+        return str(json.loads(address_file.read_text())["address"])
+    except (FileNotFoundError, ValueError):
+        return ""
+
+
+def wait_for_workers(address: str, count: int) -> None:
+    """Until the scheduler has so many."""
+    with Client(address, timeout=PATIENCE, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+        client.wait_for_workers(count, timeout=PATIENCE)

@@ -62,19 +62,20 @@ def test_a_service_that_a_failing_test_left_is_ended_with_its_supervisor(bentoml
     assert not [process for process in family if lives(process)]
 
 
-def test_sigint_reaches_a_process_also_where_it_is_ignored_here() -> None:
-    """As under ``make test &`` in a script."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_a_signal_reaches_a_process_also_where_it_is_ignored_here(number: signal.Signals) -> None:
+    """As under ``nohup make test &`` in a script."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         program = "import time; print('runs', flush=True); time.sleep(3600)"
         pipe = subprocess.PIPE
         with started(sys.executable, "-c", program, stdout=pipe, stderr=pipe) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "runs\n"
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             assert process.wait(PATIENCE) != 0
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
 
 
 def test_sigterm_ends_the_tests_with_what_they_started(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_that_waits():
     )
     command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path)
     with started(*command, cwd=PROJECT, stdout=subprocess.DEVNULL) as tests:
-        family = [psutil.Process(int(until(lambda: pid.exists() and pid.read_text())))]
+        family = [psutil.Process(int(until(lambda: pid.read_text() if pid.exists() else "")))]
         tests.terminate()
         assert tests.wait(PATIENCE) == pytest.ExitCode.INTERRUPTED
     assert not [process for process in family if lives(process)]

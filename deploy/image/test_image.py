@@ -118,8 +118,8 @@ def test_it_answers_as_the_unpackaged_service_does(container: Container, home: P
     answers = []
     with served(home) as unpackaged:
         for url in (container.url, unpackaged):
-            one = httpx.post(f"{url}/predict", json=EXAMPLE, timeout=30)
-            many = httpx.post(f"{url}/predict_batch", json=bulk, timeout=30)
+            one = httpx.post(f"{url}/predict", json=EXAMPLE)
+            many = httpx.post(f"{url}/predict_batch", json=bulk)
             assert (one.status_code, many.status_code) == (200, 200)
             answers.append([one.json(), *many.json()["forecasts"]])
     ours, theirs = answers

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,16 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from loadtest.serving import free_port
+
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180
 STOP_SECONDS = 30
-
-
-def free_port() -> int:
-    """A loopback port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class NotStarted(RuntimeError):

@@ -87,7 +87,6 @@ class Bridge:
         await client.publish(discovery.status_topic(prefix), "online", qos=QOS, retain=True)
         publishing = asyncio.create_task(self._publish(client))
         receiving = asyncio.create_task(self._receive(client))
-        self.connected.set(1)
         try:
             done, _ = await asyncio.wait({publishing, receiving}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -104,6 +103,7 @@ class Bridge:
     async def _receive(self, client: Acknowledging) -> None:
         for mapped in self.mapping:
             await client.subscribe(mapped.topic, qos=QOS)
+        self.connected.set(1)  # before, the broker would drop what is sent at the first connection
         async for message in client.messages:
             report = self._report(message)
             if report is not None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -116,7 +117,10 @@ def on_a_terminal(**variables: str) -> bytes:
     code = subprocess.run(IMPORT_OF_NOTHING, stdout=theirs, stderr=theirs, env=environment, check=False)
     assert code.returncode == 1
     os.close(theirs)
-    shown = os.read(ours, 65536)
+    shown = b""
+    with suppress(OSError):  # the end, as nobody has the terminal any more
+        while part := os.read(ours, 65536):
+            shown += part
     os.close(ours)
     return shown
 

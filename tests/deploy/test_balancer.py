@@ -14,7 +14,7 @@ import pytest
 
 from loadtest.serving import PROJECT, free_port
 from tests.conftest import EXAMPLE
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
 
@@ -42,7 +42,8 @@ def balancers(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     folder: Path = tmp_path_factory.mktemp("haproxy")
     alone, prefix = (f"127.0.0.1:{free_port()}" for _ in range(2))
     (folder / "none.cfg").write_text(f"backend rain\n    server gone 127.0.0.1:{free_port()}\n")
-    server = f"backend rain\n    server one {url.removeprefix('http://')}\n"
+    # Its checks may fail for a while: one that takes longer than 500 ms would take the only server out.
+    server = f"backend rain\n    server one {url.removeprefix('http://')} fall 1000\n"
     (folder / "one.cfg").write_text(server + PREFIX.format(address=prefix))
     configuration = PROJECT / "deploy" / "compose" / "haproxy.cfg"
     processes = [
@@ -59,7 +60,7 @@ def balancers(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     finally:
         for process in processes:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE)
 
 
 def test_without_a_replica_it_says_when_to_come_back(balancers: tuple[str, str]) -> None:

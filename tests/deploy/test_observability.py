@@ -129,8 +129,12 @@ def legend_of(title: str, expression: str) -> str:
 
 @with_prometheus
 def test_all_rules_are_evaluated_and_record_something(prometheus: httpx.Client) -> None:
-    groups = prometheus.get("/rules").json()["data"]["groups"]
-    rules = [rule for group in groups for rule in group["rules"]]
+    def evaluated() -> list[dict[str, Any]]:
+        groups = prometheus.get("/rules").json()["data"]["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        return rules if all(rule["health"] != "unknown" for rule in rules) else []
+
+    rules = until(evaluated)
     assert [rule["name"] for rule in rules] == [rule.get("record") or rule["alert"] for rule in ALL]
     assert {rule["health"] for rule in rules} == {"ok"}
     for rule in rules:

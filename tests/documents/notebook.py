@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,14 +32,17 @@ def executed(
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed.
     """
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_SECONDS,
-        record_timing=False,
-        resources={"metadata": {"path": str(NOTEBOOK.parent)}},
-        config=Config(KernelManager={"transport_encryption": "auto"}),
-    )
-    client.execute(env=dict(environment))
+    # Sockets in a folder: of five ports that Jupyter chooses, one may be taken before the kernel has started.
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_SECONDS,
+            startup_timeout=CELL_SECONDS,
+            record_timing=False,
+            resources={"metadata": {"path": str(NOTEBOOK.parent)}},
+            config=Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"}),
+        )
+        client.execute(env=dict(environment))
     return settled(notebook)
 
 

@@ -12,16 +12,8 @@ import pytest
 from loadtest.serving import PROJECT
 
 DOCS = PROJECT / "docs"
-OTHERS = {
-    ".git",
-    ".venv",
-    ".venv-artifacts",
-    ".venv-benchmarks",
-    ".venv-clients",
-    ".venv-mlserver",
-    "reports",
-    "results",
-}
+LEFT = {"reports", "results"}
+"""Folders of what runs leave."""
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")
@@ -31,7 +23,13 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def documents() -> list[Path]:
-    return [path for path in sorted(PROJECT.rglob("*.md")) if not OTHERS & set(path.parts)]
+    """Those of the project. Hidden folders, as environments, are not entered: `make test-artifacts` fills its
+    own at the same time, and each process of pytest-xdist would find other files, or a folder that goes.
+    """
+    folders = [path for path in PROJECT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    found = [path for folder in folders if folder.name not in LEFT for path in folder.rglob("*.md")]
+    within = [path for path in found if not LEFT & set(path.relative_to(PROJECT).parts)]
+    return sorted([*PROJECT.glob("*.md"), *within])
 
 
 def anchors(document: Path) -> Iterator[str]:

@@ -33,8 +33,12 @@ def bentoml(*arguments: str, home: Path, cwd: Path) -> str:
 
 def packed(source: Path) -> set[str]:
     """The files of a Bento's source."""
-    paths = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
-    return {path for path in paths if not path.endswith(".pyc")}
+    return {str(path.relative_to(source)) for path in source.rglob("*") if is_source(path)}
+
+
+def is_source(path: Path) -> bool:
+    """Whether it is a file that Python has not compiled; another process may do that now."""
+    return path.is_file() and path.parent.name != "__pycache__"
 
 
 def included() -> set[str]:
@@ -43,8 +47,8 @@ def included() -> set[str]:
     for entry in yaml.safe_load((PROJECT / "bentofile.yaml").read_text())["include"]:
         path = PROJECT / entry.strip("/")
         files = path.rglob("*") if entry.endswith("/") else [path]
-        wanted |= {str(file.relative_to(PROJECT)) for file in files if file.is_file()}
-    return {path for path in wanted if not path.endswith(".pyc")}
+        wanted |= {str(file.relative_to(PROJECT)) for file in files if is_source(file)}
+    return wanted
 
 
 @pytest.mark.slow("builds, exports and serves a Bento")

@@ -22,13 +22,13 @@ import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from loadtest.harness import worker
 from loadtest.serving import PROJECT, free_port, running
 from tests.conftest import EXAMPLE
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from weather.contract.variables import FEATURES
 from weather.open_inference.grpc_messages import CLASSES, SERVICE
 
-SECONDS = 30
 KEY = "the key"
 READY = health_pb2.HealthCheckResponse.SERVING
 NOT_READY = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -46,7 +46,7 @@ def infer(channel: Any, record: dict[str, float] = EXAMPLE, **options: Any) -> A
         lambda message: message.SerializeToString(),
         CLASSES["ModelInferResponse"].FromString,
     )
-    return method(request, timeout=SECONDS, **{"wait_for_ready": True, **options})
+    return method(request, timeout=PATIENCE, **{"wait_for_ready": True, **options})
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def test_a_model_that_failed_its_check_is_not_ready_in_either_protocol(
     next((home / "models" / "weather-classifier").glob("*/compiled.onnx")).unlink()
     with listening(home, ready=False) as (service, address), grpc.insecure_channel(address) as channel:
         request = health_pb2.HealthCheckRequest()
-        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=SECONDS, wait_for_ready=True)
+        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=PATIENCE, wait_for_ready=True)
         assert answer.status == NOT_READY
         with pytest.raises(grpc.RpcError) as refused:
             infer(channel)
@@ -124,8 +124,8 @@ def test_several_workers_share_the_port(bentoml_home: Path) -> None:
         ]
         assert len(workers) == 2
         port = int(address.rpartition(":")[2])
-        for worker in workers:  # the service is ready when the first one is
-            until(lambda: port in [c.laddr.port for c in worker.net_connections("tcp")])  # noqa: B023
+        for each in workers:  # the service is ready when the first one is
+            until(lambda: port in [c.laddr.port for c in each.net_connections("tcp")])  # noqa: B023
         for _ in range(8):  # the kernel gives each connection to one of the two
             with grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
                 assert infer(channel).outputs
@@ -136,15 +136,17 @@ def test_sigterm_drains_grpc_as_it_does_http(bentoml_home: Path) -> None:
     async def go(address: str, process: subprocess.Popen[bytes]) -> None:
         async with grpc.aio.insecure_channel(address) as channel:
             health = health_pb2_grpc.HealthStub(channel)
-            watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=SECONDS)
+            watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
             assert (await watch.read()).status == READY
             process.send_signal(signal.SIGTERM)
             assert (await watch.read()).status == NOT_READY
             assert (await infer(channel)).outputs, "in the lame-duck period calls are answered"
 
-    with listening(bentoml_home, {"WEATHER_LAME_DUCK_SECONDS": "5"}) as (service, address):
+    with listening(bentoml_home, {"WEATHER_LAME_DUCK_SECONDS": "600"}) as (service, address):
+        process = worker(service)
         asyncio.run(go(address, service.process))
-        assert service.process.wait(SECONDS) == 0
+        process.send_signal(signal.SIGTERM)  # the second one ends the period
+        assert service.process.wait(PATIENCE) == 0
 
 
 @pytest.mark.slow("starts two services")
@@ -185,7 +187,7 @@ def python(program: str, home: Path, **environment: str) -> subprocess.Completed
         env={**os.environ, "BENTOML_HOME": str(home), **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -133,7 +133,7 @@ def test_clients_of_a_worker_that_can_not_start_are_answered(broken: Path) -> No
     def refused(service: Started) -> bool:
         try:
             return httpx.get(f"{service.url}/readyz").status_code == 503
-        except httpx.ConnectError:
+        except httpx.TransportError:
             return False
 
     with started_anyhow(broken) as service:

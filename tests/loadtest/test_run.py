@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -71,7 +71,7 @@ def judged(capfd: pytest.CaptureFixture[str]) -> Judge:
             )
             return (code, verdict) if any(map(float, figures)) else None
 
-        return cast(tuple[int, str], until(answered))
+        return until(answered)
 
     return run
 

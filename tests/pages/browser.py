@@ -6,7 +6,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.waiting import PATIENCE
+
+# Playwright gives up after 5 s where it is told nothing else.
+expect.set_options(timeout=1000 * PATIENCE)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -25,8 +30,14 @@ FLAGS = [
 def browser() -> Iterator[Browser]:
     """A headless browser."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=1000 * PATIENCE)
         try:
             yield running
         finally:
             running.close()
+
+
+def patient(page: Page) -> Page:
+    """A page that gives up what does not come in PATIENCE, not in 30 s."""
+    page.set_default_timeout(1000 * PATIENCE)
+    return page

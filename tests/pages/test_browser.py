@@ -21,8 +21,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, exp
 
 from tests.conftest import EXAMPLE, OLD_KEY
 from tests.fixtures import pair
-from tests.pages.browser import CHROMIUM, browser
-from tests.waiting import PATIENCE
+from tests.pages.browser import CHROMIUM, browser, patient
 from weather.contract.variables import BINARY, FEATURES
 
 pytestmark = [
@@ -33,7 +32,6 @@ pytestmark = [
 SIZE: ViewportSize = {"width": 1180, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
-expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +62,7 @@ def page(running: Browser, url: str, request: pytest.FixtureRequest) -> Iterator
     context = running.new_context(
         base_url=url, viewport=SIZE, color_scheme=request.param, permissions=CLIPBOARD
     )
-    page = context.new_page()
-    page.set_default_timeout(1000 * PATIENCE)
+    page = patient(context.new_page())
     watched = Watched(page)
     yield page
     context.close()
@@ -313,8 +310,10 @@ def test_the_keyboard_is_enough(page: Page, committed_url: str) -> None:
     changed = {"temp_c": 5.5, "wind_bearing_degree": 121, "current_weather_condition": 0}
     expect_forecast(page, plain(committed_url, {**observation, **changed}))
     tab_to(page.get_by_role("combobox", name="How the chance changes with"))
-    tab_to(page.get_by_role("button", name="Copy the curl command"))
+    button = page.get_by_role("button", name="Copy the curl command")
+    tab_to(button)
     page.keyboard.press("Enter")
+    expect(page.locator("#copied")).to_have_text("Copied")  # writing takes the browser a moment
     assert '"wind_bearing_degree": 121' in page.evaluate("navigator.clipboard.readText()")
 
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from loadtest.serving import served
 from tests.conftest import EXAMPLE
 from tests.http.test_protocol import overload
-from tests.pages.browser import CHROMIUM, browser
+from tests.pages.browser import CHROMIUM, browser, patient
 from weather.http.cors import EXPOSED
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
@@ -85,7 +85,7 @@ def running() -> Iterator[Browser]:
 @pytest.fixture
 def page(running: Browser, port: int) -> Iterator[Page]:
     """The page of the allowed origin."""
-    page = running.new_page()
+    page = patient(running.new_page())
     page.goto(f"http://127.0.0.1:{port}/")
     yield page
     page.close()

@@ -34,7 +34,7 @@ def test_the_address_is_one_for_a_browser_on_this_machine(address: Address, url:
 
 def request(log: Path) -> str:
     """The command that the log shows, once it does."""
-    (command,) = until(lambda: re.findall(r"^curl .*$", log.read_text(), re.MULTILINE))
+    (command,) = until(lambda: re.findall(r"^(curl .*)\n", log.read_text(), re.MULTILINE))
     return str(command)
 
 

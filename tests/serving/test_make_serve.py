@@ -59,7 +59,7 @@ def test_it_ends_with_the_address_and_a_request_and_stops_with_ctrl_c(
     bentoml_home: Path, tmp_path: Path
 ) -> None:
     with serving(bentoml_home, tmp_path, free_port()) as (process, output):
-        (command,) = until(lambda: re.findall(r"^curl .*$", output.read_text(), re.MULTILINE))
+        (command,) = until(lambda: re.findall(r"^(curl .*)\n", output.read_text(), re.MULTILINE))
         assert output.read_text().splitlines()[-1] == command
         answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
         assert "probability" in json.loads(answer.stdout)

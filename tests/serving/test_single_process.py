@@ -103,26 +103,34 @@ def test_a_signal_during_the_start_ends_it(bentoml_home: Path, tmp_path: Path) -
     assert list(folder.iterdir()) == []
 
 
-SIGNAL_WHEN_THE_FOLDER_IS_MADE = """
-import os, signal
+SIGNAL_WHEN_A_FOLDER_IS_MADE = """
+import os, signal, sys
 from weather.serving import single_process
 
 make = os.mkdir
 
+class Callback:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
 def made(*arguments, **options):
     make(*arguments, **options)
-    signal.raise_signal(signal.SIGTERM)
+    if sys.argv[1] == "in a callback":
+        Callback()  # Python ignores an exception there, as in those of imports
+    else:
+        signal.raise_signal(signal.SIGTERM)
 
 os.mkdir = made
 single_process.main(["."])
 """
 
 
-def test_a_signal_at_the_moment_when_the_folder_is_made_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["at once", "in a callback"])
+def test_a_signal_at_the_moment_when_a_folder_is_made_leaves_nothing(where: str, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    command = (sys.executable, "-c", SIGNAL_WHEN_THE_FOLDER_IS_MADE)
-    ended = subprocess.run(command, cwd=PROJECT, env=environment, timeout=PATIENCE)
-    assert ended.returncode == 0
+    command = (sys.executable, "-c", SIGNAL_WHEN_A_FOLDER_IS_MADE, where)
+    with started(*command, cwd=PROJECT, env=environment) as process:
+        assert process.wait(PATIENCE) == 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -23,6 +23,7 @@ from loadtest.serving import PROJECT, family_of, free_port, kill
 from tests import old_system
 from tests.conftest import run_cli
 from tests.processes import DEFAULT_SIGNALS, lives
+from tests.processes import started as started_program
 from tests.waiting import PATIENCE, until
 
 
@@ -134,6 +135,38 @@ def test_a_second_ctrl_c_ends_the_lame_duck_period(bentoml_home: Path) -> None:
         until(lambda: not service.ready())
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(PATIENCE) == 0
+
+
+SIGNAL_WHILE_CIRCUS_IS_BUSY = """
+import signal
+from bentoml._internal.utils.circus import create_standalone_arbiter
+from circus.watcher import Watcher
+from tornado.ioloop import IOLoop
+from weather.serving.supervision import supervise
+
+supervise(lambda: None, lambda: None, seconds=0.1)
+arbiter = create_standalone_arbiter([Watcher("one", "sleep 3600")])
+
+def free():
+    arbiter._exclusive_running_command = None
+
+def lose():
+    if arbiter._exclusive_running_command is not None:  # it starts
+        IOLoop.current().add_callback(lose)
+        return
+    arbiter._exclusive_running_command = "manage_watchers"
+    signal.raise_signal(signal.SIGTERM)
+    IOLoop.current().add_callback(free)
+
+IOLoop.current().add_callback(lose)
+arbiter.start()
+"""
+
+
+def test_a_signal_that_circus_drops_is_repeated() -> None:
+    """It does while it looks after its workers, every ten seconds for an instant."""
+    with started_program(sys.executable, "-c", SIGNAL_WHILE_CIRCUS_IS_BUSY, cwd=PROJECT) as process:
+        assert process.wait(PATIENCE) == 0
 
 
 @pytest.mark.slow("starts workers several times")

@@ -14,6 +14,9 @@ from pathlib import Path
 USER = "postgres"
 """Whom the server runs as when the tests run as root, which it refuses; Debian's package makes it."""
 
+PATIENT = ("-t", "240")
+"""Seconds to wait for a start or a stop; without it 60."""
+
 
 def binaries() -> Path | None:
     """The folder of initdb and pg_ctl, of the newest version; Debian keeps them out of PATH."""
@@ -47,8 +50,8 @@ def server() -> Iterator[str]:
 
         run(home / "initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync")
         options = f"-k {folder} -c listen_addresses=''"
-        run(home / "pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start")
+        run(home / "pg_ctl", "-D", data, "-w", *PATIENT, "-l", f"{folder}/log", "-o", options, "start")
         try:
             yield f"postgresql+psycopg://{USER}@/postgres?host={folder}"
         finally:
-            run(home / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+            run(home / "pg_ctl", "-D", data, "-w", *PATIENT, "-m", "immediate", "stop")

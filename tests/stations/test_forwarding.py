@@ -131,7 +131,7 @@ def scene(tmp_path: Path, stand_in: StandIn) -> Scene:
             engine = connect(settings.database)
             migrate(engine)
             database = Database(engine, 1000)
-            service = ForecastService(settings.forecast_url, "key", timeout=5)
+            service = ForecastService(settings.forecast_url, "key", timeout=PATIENCE)
             try:
                 await asyncio.wait_for(act(Forwarder(database, service, settings), database), PATIENCE)
             finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from itertools import count as steps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -242,13 +243,22 @@ def test_a_round_trip_ends_in_a_retained_forecast_that_home_assistant_finds(
         assert rain["unique_id"] != chance["unique_id"]
 
         # One value a topic: each message is a report of its own, and the hour has them all.
-        publish(port, [("sensors/temperature", "51.3"), ("sensors/humidity", "88")])
+        counts = steps(2, 2)
 
         def shed() -> Any:
-            answer = httpx.get(f"{service.url}/stations/shed")
-            return answer.status_code == 200 and answer.json()["hours"][-1]["reports"] == 2 and answer.json()
+            """The hour of both messages; None if they came before and after a full hour."""
+            publish(port, [("sensors/temperature", "51.3"), ("sensors/humidity", "88")])
+            wanted = next(counts)
 
-        observation = until(shed)["hours"][-1]["observation"]
+            def all_reports() -> Any:
+                answer = httpx.get(f"{service.url}/stations/shed")
+                found = answer.json().get("hours", [])
+                return sum(hour["reports"] for hour in found) == wanted and found
+
+            last = until(all_reports)[-1]
+            return last["reports"] >= 2 and last
+
+        observation = until(shed)["observation"]
         assert observation["temp_c"] == pytest.approx(10.72, abs=0.01)
         assert observation["humidity"] == 0.88
     assert retained(port, "rain-forecast/status", lambda f: f["rain-forecast/status"] == "offline")

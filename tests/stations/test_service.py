@@ -51,7 +51,7 @@ def guarded(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[http
         "STATIONS_MAX_STATIONS": "2",
         "STATIONS_LOG_FORMAT": "json",
         "STATIONS_WAIT_SECONDS": "0",
-        "STATIONS_BODY_SECONDS": "1",
+        "STATIONS_BODY_SECONDS": "5",
     }
     with (
         (folder / "log").open("wb") as log,
@@ -287,18 +287,19 @@ def test_limits(guarded: httpx.Client) -> None:
     third = guarded.post("/metar", content=metar("KBOS"), headers=headers)
     assert "there are 2 stations, which is the limit" in third.json()["error"]
 
-    def slowly() -> Iterator[bytes]:
-        yield b"METAR"
-        time.sleep(3)
-        yield b" KJFK"
+    with connected(guarded) as raw:
+        lines = [f"{name}: {value}\r\n" for name, value in {**headers, "Content-Length": "10"}.items()]
+        raw.sendall(f"POST /metar HTTP/1.1\r\nHost: x\r\n{''.join(lines)}\r\nMETAR".encode())
+        assert raw.recv(100).startswith(b"HTTP/1.1 408"), "the rest does not come"
 
-    assert guarded.post("/metar", content=slowly(), headers=headers).status_code == 408
+
+def connected(client: httpx.Client) -> socket.socket:
+    """A connection to the client's service."""
+    return socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=PATIENCE)
 
 
 def test_an_endless_head_is_cut_off(guarded: httpx.Client) -> None:
-    with socket.create_connection(
-        (guarded.base_url.host, guarded.base_url.port or 0), timeout=PATIENCE
-    ) as raw:
+    with connected(guarded) as raw:
         raw.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: ")
         with contextlib.suppress(ConnectionError):
             for _ in range(100):
@@ -316,7 +317,7 @@ def test_after_sigterm_it_serves_on_unready_and_ends_with_0(url: str, tmp_path: 
         answer = httpx.post(f"{service.url}/metar", content=metar("KJFK"), headers=TEXT)
         assert answer.status_code == 200
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(60) == 0
+        assert service.process.wait(PATIENCE) == 0
 
 
 def test_a_wrong_setting_is_said(url: str, tmp_path: Path) -> None:

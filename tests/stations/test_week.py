@@ -18,7 +18,7 @@ from stations.demo.replay import replay
 from stations.verification.gauges import GAUGES
 from stations.verification.scores import SCORES
 from tests.conftest import run_cli
-from tests.pages.browser import CHROMIUM, browser
+from tests.pages.browser import CHROMIUM, browser, patient
 from tests.waiting import until
 from weather.importing.reading.artifacts import Artifacts
 from weather.reports import evaluation
@@ -103,7 +103,7 @@ def page(week: Stations) -> Iterator[Page]:
         pytest.skip("there is no Chromium: apt-get install chromium")
     with browser() as started:
         context = started.new_context(base_url=week.url, viewport={"width": 1180, "height": 900})
-        page = context.new_page()
+        page = patient(context.new_page())
         complaints: list[str] = []
         addresses: list[str] = []
         page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)

@@ -56,6 +56,14 @@ class Signals:
         self.stopping = True
         self.circus[number](number, frame)
 
+    def repeat(self) -> None:
+        """Tell circus once more to stop.
+
+        It drops a signal that comes while it looks after its workers. While it stops it drops all others.
+        """
+        if self.stopping:
+            self.circus[signal.SIGTERM](signal.SIGTERM, None)
+
     def terminal_closed(self) -> None:
         """As the first SIGTERM."""
         if not self.stopping:
@@ -68,8 +76,10 @@ def supervise(reload: Callable[[], None], poll: Callable[[], None], seconds: flo
     By then circus has installed its own handlers.
     """
     loop = IOLoop.current()
-    loop.add_callback(Signals(reload).install)
-    loop.add_callback(PeriodicCallback(poll, 1000 * seconds).start)
+    signals = Signals(reload)
+    loop.add_callback(signals.install)
+    for function in (poll, signals.repeat):
+        loop.add_callback(PeriodicCallback(function, 1000 * seconds).start)
 
 
 def follow_supervisor() -> None:

@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from docs.site.sources import documents, page_of
 from loadtest.serving import PROJECT
-from tests.pages.browser import CHROMIUM, browser
-from tests.waiting import PATIENCE
+from tests.pages.browser import CHROMIUM, browser, patient
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.slow("builds the site, half a minute")
 
@@ -91,7 +91,7 @@ def page(running: Browser, url: str) -> Iterator[Page]:
     context = running.new_context(color_scheme="dark")
     complaints: list[str] = []
     asked: list[str] = []
-    page = context.new_page()
+    page = patient(context.new_page())
     page.on("console", lambda message: complaints.append(message.text) if message.type in FAULTS else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
@@ -157,11 +157,11 @@ def test_search_finds_a_document_and_a_function(page: Page) -> None:
     page.get_by_role("textbox", name="Search").fill("lame-duck")
     page.keyboard.press("Enter")
     results = page.locator("#search-results")
-    expect(results.get_by_role("link", name="A lame-duck period")).to_be_visible(timeout=1000 * PATIENCE)
+    expect(results.get_by_role("link", name="A lame-duck period")).to_be_visible()
     page.get_by_role("textbox", name="Search").first.fill("read_settings")
     page.keyboard.press("Enter")
     found = results.get_by_role("link", name="weather.http.settings.read_settings")
-    expect(found).to_be_visible(timeout=1000 * PATIENCE)
+    expect(found).to_be_visible()
 
 
 @needs_browser
@@ -170,8 +170,19 @@ def test_the_page_is_dark_until_light_is_asked_for(page: Page) -> None:
     expect(page.locator("img.only-dark")).to_be_visible()
     expect(page.locator("img.only-light")).to_be_hidden()
     page.locator(".theme-toggle:visible").first.click()
-    assert brightness(page) > 200
+    until(lambda: brightness(page) > 200)
     expect(page.locator("img.only-light")).to_be_visible()
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["settings", "metrics", "http-api"])
+def test_tables_of_the_reference_are_not_cut_off(page: Page, url: str, name: str) -> None:
+    page.goto(f"{url}{name}.html")
+    tables = page.locator(".table-wrapper")
+    assert tables.count() > 0
+    assert tables.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length") == 0
+    last = "all => Math.min(...all.map(one => one.clientWidth))"
+    assert page.locator(".table-wrapper td:last-child").evaluate_all(last) >= 150
 
 
 @needs_browser
@@ -180,7 +191,7 @@ def test_charts_are_inverted_in_the_dark(page: Page, url: str) -> None:
     chart = page.locator("img[src$='.svg']").first
     assert "invert" in chart.evaluate("image => getComputedStyle(image).filter")
     page.locator(".theme-toggle:visible").first.click()
-    assert chart.evaluate("image => getComputedStyle(image).filter") == "none"
+    until(lambda: chart.evaluate("image => getComputedStyle(image).filter") == "none")
 
 
 @needs_browser
@@ -189,5 +200,5 @@ def test_the_copy_button_copies_the_command_without_its_output(page: Page, url: 
     page.goto(f"{url}readme.html")
     page.locator(".highlight-console").first.hover()
     page.locator(".highlight-console button.copybtn").first.click()
-    copied = page.evaluate("navigator.clipboard.readText()")
+    copied = until(lambda: page.evaluate("navigator.clipboard.readText()"))
     assert re.fullmatch(r"curl -s http://127\.0\.0\.1:3000/predict .*\}'\s*", copied, re.DOTALL), copied
