@@ -107,7 +107,7 @@ def lock(folder: Path, names: Names) -> None:
 
 
 def train(folder: Path, data: Path | None) -> None:
-    """Train the fork's model with its own command. The printed path is dropped, since it is about to change."""
+    """Train the fork's model with its own command. The path that it prints is about to change: drop it."""
     source = ["--data", DATA] if data is not None else ["--placeholder"]
     _run(folder, sys.executable, "train_import.py", "train", *source, stdout=subprocess.DEVNULL)
 
