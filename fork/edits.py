@@ -49,19 +49,16 @@ EDITS: dict[str, list[tuple[str, str]]] = {
     ],
     "tests/conftest.py": [
         (
-            "import httpx\nimport pytest\nfrom filelock import FileLock\n",
-            "import httpx\nimport hypothesis\nimport pytest\nfrom filelock import FileLock\n",
-        ),
-        (
-            "Import = Callable[..., Path]\n",
-            """Import = Callable[..., Path]
-
-# A record of many fields takes a while to make up.
+            """hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+""",
+            """# And a record of many fields is a lot to make up.
 hypothesis.settings.register_profile(
-    "many fields",
+    "patient",
+    deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
 )
-hypothesis.settings.load_profile("many fields")
 """,
         ),
         (

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from filelock import FileLock
 
@@ -37,6 +38,12 @@ from weather.importing.reading.artifacts import Artifacts, read
 from weather.model.classifier import Classifier
 
 Import = Callable[..., Path]
+
+# By default an example that takes 200 ms fails, as any does while the machine is busy with something else.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 OF_THE_COMMITTED_MODEL = (
     "This test is about the model in artifacts/ as it was committed, and the figures that the documents "
