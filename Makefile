@@ -20,7 +20,7 @@ BIN := $(VENV)/bin
 PARALLEL ?= -n 4 --dist loadfile
 
 # `make TARGET ARGS=--help` prints the options of the target's command, and installs nothing for it: its parser
-# needs no package.
+# needs no package. Only drift's needs those of make serve.
 HELP := $(filter -h --help,$(ARGS))
 DEVELOPMENT := $(if $(HELP),,$(VENV)/development)
 # $(call command,MODULE OF THE PARSER,COMMAND)

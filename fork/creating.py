@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,7 @@ def write_files(folder: Path, names: Names, declaration: Declaration, data: Path
         keep_trailing_newline=True,
     )
     environment.filters["py"] = python_literal
+    environment.filters["md"] = markdown_text
     environment.globals["live"] = lambda *passage_of: renamed(passage(*passage_of), names)
     context = {"names": names, "declared": declaration, "data": data is not None}
     for name in overlaid():
@@ -101,9 +103,9 @@ def lock(folder: Path, names: Names) -> None:
 
 
 def train(folder: Path, data: Path | None) -> None:
-    """The example model, by the fork's own command."""
+    """The example model, by the fork's own command, whose result is a path that is about to change."""
     source = ["--data", DATA] if data is not None else ["--placeholder"]
-    _run(folder, sys.executable, "train_import.py", "train", *source)
+    _run(folder, sys.executable, "train_import.py", "train", *source, stdout=subprocess.DEVNULL)
 
 
 def python_literal(value: Any) -> str:
@@ -111,6 +113,11 @@ def python_literal(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def markdown_text(text: str) -> str:
+    """A text as Markdown that shows it, also in a cell of a table."""
+    return re.sub(r"[|<&*_`\[]", lambda character: f"&#{ord(character[0])};", text)
 
 
 def passage(name: str, first: str, last: str) -> str:
@@ -141,6 +148,6 @@ def _write(path: Path, content: bytes, like: Path) -> None:
     shutil.copymode(like, path)
 
 
-def _run(folder: Path, *command: str) -> None:
+def _run(folder: Path, *command: str, stdout: int | None = None) -> None:
     environment = {**os.environ, "PYTHONPATH": "", "BENTOML_DO_NOT_TRACK": "True"}
-    subprocess.run(command, cwd=folder, check=True, env=environment)
+    subprocess.run(command, cwd=folder, check=True, env=environment, stdout=stdout)

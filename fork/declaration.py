@@ -23,6 +23,8 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 DIGITS = 6
 """Of the ends of a range: the messages of the service show no more."""
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=TEXT)]
+Sentences = Annotated[Text, AfterValidator(lambda text: text if text[-1] in ".!?" else f"{text}.")]
+"""README and page go on after it, so it ends with a full stop."""
 Word = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
 """A class word is a value in CSV, a label of metrics and a constant in code; the page shows _ as a blank."""
 
@@ -113,7 +115,7 @@ class Declaration(_Strict):
     """A whole fields.toml."""
 
     title: Text
-    summary: Text
+    summary: Sentences
     question: Text
     """The heading of the page, without its question mark."""
     horizon_hours: Annotated[int, Field(ge=1)] | None = None
@@ -170,6 +172,8 @@ def _sentence(fault: Any, content: dict[str, Any]) -> str:
     if kind == "string_pattern_mismatch" and last in ("name", "positive", "negative"):
         letters = "lower-case letters" if last == "name" else "letters"
         return f"{where} {fault['input']!r} must be {letters}, digits and underscores, a letter first"
+    if kind == "string_pattern_mismatch":
+        return f"{where} {fault['input']!r} must be one line without double quotes and backslashes"
     return f"{where}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
 
 

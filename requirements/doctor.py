@@ -145,8 +145,9 @@ def port(number: int) -> Finding:
             probe.listen(1)
         except (OSError, OverflowError) as error:
             taken = getattr(error, "errno", None) == errno.EADDRINUSE
-            state = f"a program listens on 127.0.0.1:{number} already" if taken else str(error)
-            return Finding("port", state, "make serve", "stop it, or make serve PORT=…", True)
+            state = f"a program listens on 127.0.0.1:{number} already" if taken else f"{number}: {error}"
+            remedy = "stop it, or make serve PORT=…" if taken else "make serve PORT=…, from 1024 to 65535"
+            return Finding("port", state, "make serve", remedy, True)
     return Finding("port", f"{number} is free")
 
 

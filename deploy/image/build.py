@@ -19,6 +19,8 @@ from deploy.image.engines import PROJECT, NoEngine, usable_engine
 from loadtest.tables import publish
 from weather.contract.version import VERSION
 
+QUIET_TWICE = "ignore:The parameter --quiet is used more than once:UserWarning"
+
 
 def build(engine: str, image: str, grpc: bool = False) -> bentoml.Bento:
     """The Bento of the latest models in the store, and the image of it, with gRPC or without.
@@ -41,7 +43,8 @@ def build(engine: str, image: str, grpc: bool = False) -> bentoml.Bento:
             # from anywhere but below the working directory (bentoml/BentoML#5566).
             cwd="/",
             # The OCI format has no HEALTHCHECK. Docker knows its own format only.
-            env={**os.environ, "BUILDAH_FORMAT": "docker"},
+            # BentoML's command declares --quiet twice, of which its own parser warns.
+            env={**os.environ, "BUILDAH_FORMAT": "docker", "PYTHONWARNINGS": QUIET_TWICE},
             check=True,
         )
     return bento

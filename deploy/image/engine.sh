@@ -26,6 +26,7 @@ install_podman() {
   for tool in podman runc mmdebstrap /usr/lib/podman/netavark; do
     command -v "$tool" >/dev/null && continue
     command -v apt-get >/dev/null || skip "$tool is missing, and there is no apt-get to install it"
+    echo "installing podman …" >&2
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
     apt-get install -qq --no-install-recommends podman runc netavark mmdebstrap >/dev/null
@@ -68,7 +69,7 @@ END
 # As slim as the official image: no compiler, no documentation, no bytecode of the standard library.
 # shellcheck disable=SC2016  # apt-get and mmdebstrap's shell fill in what is in single quotes
 stand_in() {
-  echo "$base is out of reach; making a stand-in of Debian's packages" >&2
+  echo "$base is out of reach; making a stand-in of Debian's packages, a minute or two …" >&2
   local mirror
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Release: bookworm' | head -n 1)
   mmdebstrap --quiet --variant=minbase --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \

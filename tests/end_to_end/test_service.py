@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from loadtest.serving import served
 from loadtest.stations import observation
@@ -198,7 +199,7 @@ def test_welcome_for_api_clients_and_for_browsers(client: httpx.Client) -> None:
         assert client.get(f"/{link}").status_code == (405 if link == "predict" else 200)
     page = client.get("/", headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
-    assert f"<title>{TITLE}</title>" in page.text
+    assert f"<title>{escape(TITLE)}</title>" in page.text
 
 
 def test_docs_load_swagger_ui_from_this_host_only(client: httpx.Client) -> None:

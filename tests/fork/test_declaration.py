@@ -93,6 +93,10 @@ def named(name: str) -> str:
             named("Sepal length"),
             f": field Sepal length, name 'Sepal length' must be lower-case {LETTERS}",
         ),
+        (
+            changed(('unit = "cm"', "unit = 'c\"m'")),
+            ": field sepal_length_cm, unit 'c\"m' must be one line without double quotes and backslashes",
+        ),
         (named("class"), ": field class, name: class is taken; choose another name"),
         (named("copy"), ": field copy, name: copy is taken; choose another name"),
         (named("probability"), ": field probability, name: probability is taken; choose another name"),
@@ -117,7 +121,7 @@ def named(name: str) -> str:
         (IRIS[: IRIS.index("[[fields]]")], ": fields is missing"),
         (
             changed(('"Iris virginica"', "'the \"best\" iris'")),
-            ": title: string should match pattern",
+            ": title 'the \"best\" iris' must be one line without double quotes and backslashes",
         ),
     ],
 )

@@ -99,6 +99,14 @@ def test_a_taken_port_is_a_fault(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "make serve or make test can't work: see FAULT above"
 
 
+def test_a_number_that_is_no_port_is_a_fault(tmp_path: Path) -> None:
+    done = doctor(tmp_path, "--port", "99999")
+    assert done.returncode == 1
+    assert "99999: " in lines(done, "port")
+    assert "make serve PORT=…, from 1024 to 65535" in lines(done, "port")
+    assert "stop it" not in lines(done, "port")
+
+
 def test_a_folder_that_cant_be_written_to_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = doctor(tmp_path, BENTOML_HOME=str(tmp_path / "file" / "bentoml"))

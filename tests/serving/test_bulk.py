@@ -163,9 +163,10 @@ def test_long_headers_are_cut(client: httpx.Client) -> None:
 
 
 def test_columns_that_are_kept_come_back_before_the_forecasts(client: httpx.Client) -> None:
-    records = [{**observation(), "station": 'a "b", c', "n": number} for number in range(500)]
+    # In capitals, as no field of a fork can be called.
+    records = [{**observation(), "Place": 'a "b", c', "Row": number} for number in range(500)]
     text = io.StringIO()
-    writer = csv.DictWriter(text, ["station", *reversed(FEATURES), "n"])
+    writer = csv.DictWriter(text, ["Place", *reversed(FEATURES), "Row"])
     writer.writeheader()
     writer.writerows(records)
     body = text.getvalue()
@@ -174,10 +175,10 @@ def test_columns_that_are_kept_come_back_before_the_forecasts(client: httpx.Clie
     answer = client.post("/predict_batch?keep=all", content=body, headers=CSV)
     assert answer.status_code == 200, answer.text
     rows = list(csv.DictReader(io.StringIO(answer.text)))
-    assert list(rows[0]) == ["station", *reversed(FEATURES), "n", "prediction", "probability"]
+    assert list(rows[0]) == ["Place", *reversed(FEATURES), "Row", "prediction", "probability"]
     expected = list(csv.DictReader(io.StringIO(forecasts)))
     assert [{name: row[name] for name in expected[0]} for row in rows] == expected
-    assert [(row["station"], row["n"]) for row in rows] == [('a "b", c', str(n)) for n in range(500)]
+    assert [(row["Place"], row["Row"]) for row in rows] == [('a "b", c', str(n)) for n in range(500)]
     assert answer.text.splitlines()[1].startswith('"a ""b"", c",'), "quoted only where it must be"
     assert client.post("/predict_batch?keep=none", content=body, headers=CSV).text == forecasts
     assert client.post("/predict_batch?keep=all", content=fields, headers=CSV).text.startswith(HEADER)
@@ -197,7 +198,7 @@ def test_values_with_line_breaks_are_kept_in_quotes(client: httpx.Client) -> Non
 
 
 def test_kept_columns_do_not_hide_faults(client: httpx.Client) -> None:
-    header = f"station,{HEADER}"
+    header = f"Place,{HEADER}"
     row = ",".join(str(EXAMPLE[name]) for name in FEATURES)
 
     def ask(body: str, query: str = "keep=all") -> list[tuple[object, object]]:

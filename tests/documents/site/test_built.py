@@ -175,6 +175,17 @@ def test_the_page_is_dark_until_light_is_asked_for(page: Page) -> None:
 
 
 @needs_browser
+@pytest.mark.parametrize("name", ["settings", "metrics", "http-api"])
+def test_tables_of_the_reference_are_not_cut_off(page: Page, url: str, name: str) -> None:
+    page.goto(f"{url}{name}.html")
+    tables = page.locator(".table-wrapper")
+    assert tables.count() > 0
+    assert tables.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length") == 0
+    last = "all => Math.min(...all.map(one => one.clientWidth))"
+    assert page.locator(".table-wrapper td:last-child").evaluate_all(last) >= 150
+
+
+@needs_browser
 def test_charts_are_inverted_in_the_dark(page: Page, url: str) -> None:
     page.goto(f"{url}performance.html")
     chart = page.locator("img[src$='.svg']").first

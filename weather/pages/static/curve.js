@@ -34,13 +34,13 @@ export async function showCurve(observation, model, key, signal) {
   const bases = toggled ? [observation, { ...observation, [toggled.name]: 1 - state }] : [observation];
   const observations = bases.flatMap((base) => xs.map((x) => ({ ...base, [name]: x })));
   const { forecasts } = await post("predict_batch", { observations }, key, signal);
-  const chances = forecasts.map((f) => f.probability ?? (f.prediction === positive ? 1 : 0));
+  const probabilities = forecasts.map((f) => f.probability ?? (f.prediction === positive ? 1 : 0));
   const states = toggled ? [toggled.dataset.off, toggled.dataset.on] : [];
   drawn = {
     name,
     xs,
     calibrated: forecasts[0].probability !== null,
-    lines: bases.map((_, i) => chances.slice(i * POINTS, (i + 1) * POINTS)),
+    lines: bases.map((_, i) => probabilities.slice(i * POINTS, (i + 1) * POINTS)),
     kinds: toggled ? [`${states[state]} now`, `if ${states[1 - state]}`] : ["chance"],
     value: observation[name],
     threshold: model.threshold,
