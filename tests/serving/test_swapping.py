@@ -125,9 +125,9 @@ def test_a_pair_that_fails_stays_out_and_log_and_metric_say_why(
         changed = before.replace(b'"prediction": "Rain"', b'"prediction": "No_Rain"', 1)
         assert changed != before
         manifest.write_bytes(changed)
-        digests = [hashlib.sha256(content).hexdigest() for content in (before, changed)]
-        assert digests[0] in metadata.read_text()
-        metadata.write_text(metadata.read_text().replace(*digests))
+        old, new = (hashlib.sha256(content).hexdigest() for content in (before, changed))
+        assert old in metadata.read_text()
+        metadata.write_text(metadata.read_text().replace(old, new))
     output = tmp_path / "log"
     with output.open("wb") as log, started(store.home, log=log) as running:
         store.promote(store.second if reason != "store" else f"{CLASSIFIER}:gone")
