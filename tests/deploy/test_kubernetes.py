@@ -61,7 +61,7 @@ pytestmark = pytest.mark.skipif(
 @cache
 def render(folder: str) -> tuple[Document, ...]:
     done = subprocess.run(
-        ["kubectl", "kustomize", TREE / folder], capture_output=True, text=True, timeout=60, check=False
+        ["kubectl", "kustomize", TREE / folder], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr  # kustomize warns of deprecated fields there
@@ -576,7 +576,7 @@ def test_the_adapters_rule_gives_each_pod_its_requests_in_flight(tmp_path: Path)
     file = tmp_path / "test.yml"
     file.write_text(yaml.safe_dump(test))
     done = subprocess.run(
-        ["promtool", "test", "rules", file], capture_output=True, text=True, timeout=60, check=False
+        ["promtool", "test", "rules", file], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from tests.waiting import PATIENCE
 from weather.http import body_limits
 from weather.http.body_limits import BodyLimits, check_headers
 from weather.http.limits import ENDPOINTS, MAX_BUFFERED_BYTES
@@ -65,7 +66,7 @@ class Client:
 
     async def status(self) -> int:
         """The status of the response; 0 if there is none."""
-        await asyncio.wait_for(self.task, 30)
+        await asyncio.wait_for(self.task, PATIENCE)
         return int(self.sent[0]["status"]) if self.sent else 0
 
 

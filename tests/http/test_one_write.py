@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from tests.waiting import PATIENCE
 from weather.http.one_write import OneWrite
 from weather.http.protocol import LimitedHttpProtocol, Slots
 
@@ -80,7 +81,7 @@ def exchange(app: Any, *requests: bytes) -> Recorder:
         connection.connection_made(recorder)
         for request in requests:
             connection.data_received(request)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while tasks := connection.server_state.tasks:
                     await asyncio.wait(tasks)
                     await asyncio.sleep(0)  # uvicorn's callback removes the task

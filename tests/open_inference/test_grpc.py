@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from tests.open_inference.conftest import VERSION, MakeModel
+from tests.waiting import PATIENCE
 from weather.contract.variables import EXAMPLE, FEATURES, WeatherVariables
 from weather.http.api_keys import Keys
 from weather.http.limits import BULK, SINGLE
@@ -27,7 +28,7 @@ from weather.open_inference.grpc_server import MAX_MESSAGE_BYTES, GrpcServer
 from weather.open_inference.model import InferenceModel
 
 ROW = [float(EXAMPLE[name]) for name in FEATURES]
-SECONDS = 30
+SECONDS = PATIENCE
 
 
 class Calls:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import time
@@ -21,7 +22,7 @@ from tests.serving.store import Store
 from tests.serving.test_single_process import readiness, single
 from tests.serving.test_supervision import Started, started, started_anyhow, status
 from tests.waiting import PATIENCE, until
-from weather.contract.names import CLASSIFIER, COMPILED_FILE
+from weather.contract.names import CLASSIFIER, COMPILED_FILE, MANIFEST_FILE
 from weather.contract.variables import EXAMPLE, FEATURES
 
 HEADER = "X-Model-Version"
@@ -119,11 +120,14 @@ def test_a_pair_that_fails_stays_out_and_log_and_metric_say_why(
     if reason == "files":
         (folder / COMPILED_FILE).write_bytes(b"another graph")
     elif reason == "golden":
-        metadata = folder / "model.yaml"
-        text = metadata.read_text()
-        changed = text.replace("prediction: Rain", "prediction: No_Rain", 1)
-        assert changed != text
-        metadata.write_text(changed)
+        manifest, metadata = folder / MANIFEST_FILE, folder / "model.yaml"
+        before = manifest.read_bytes()
+        changed = before.replace(b'"prediction": "Rain"', b'"prediction": "No_Rain"', 1)
+        assert changed != before
+        manifest.write_bytes(changed)
+        old, new = (hashlib.sha256(content).hexdigest() for content in (before, changed))
+        assert old in metadata.read_text()
+        metadata.write_text(metadata.read_text().replace(old, new))
     output = tmp_path / "log"
     with output.open("wb") as log, started(store.home, log=log) as running:
         store.promote(store.second if reason != "store" else f"{CLASSIFIER}:gone")
