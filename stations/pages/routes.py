@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +24,9 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+ACCEPTS_HTML = re.compile(r"text/html(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
+"""Not with a weight of 0, which is a refusal."""
 
 LINKS = {
     "metar": "/metar",
@@ -70,7 +74,7 @@ FILES = {
 
 async def welcome(request: Request) -> Response:
     """JSON for API clients, the page for browsers."""
-    if "text/html" in request.headers.get("accept", ""):
+    if ACCEPTS_HTML.search(request.headers.get("accept", "")):
         return await INDEX.answer(request)
     about = "Weather stations: POST /metar or /reports, and read the forecasts at /stations"
     return JSONResponse({"Hello": about, "links": LINKS}, headers={"Vary": "Accept"})

@@ -242,6 +242,12 @@ def test_probes_metrics_and_the_welcome(client: httpx.Client) -> None:
     assert "default-src 'none'" in page.headers["content-security-policy"]
     again = client.get("/", headers={"Accept": "text/html", "If-None-Match": page.headers["etag"]})
     assert again.status_code == 304
+    for refusal in ("text/html;q=0", "text/html; q=0.00, application/json"):
+        assert client.get("/", headers={"Accept": refusal}).headers["content-type"] == "application/json"
+    assert (
+        client.get("/", headers={"Accept": "text/html;q=0.5"}).headers["content-type"]
+        == page.headers["content-type"]
+    )
     assert client.get("/livez", headers={"X-Request-ID": "mine"}).headers["x-request-id"] == "mine"
 
 

@@ -47,7 +47,7 @@ def parse(body: bytes, optional: frozenset[str] = NONE) -> WeatherVariables:
         except ValidationError as error:
             raise bad_request(faults(error)) from None
     if body.count(b'"') != quotes(len(record.model_fields_set)):
-        raise bad_request([repeated(name) for names in repeated_keys(body) for name in names])
+        raise bad_request([repeated(*path) for path in repeated_keys(body)])
     return record
 
 
