@@ -18,6 +18,7 @@ import pytest
 
 from deploy.image.container import Container, output, started
 from deploy.image.engines import PROJECT
+from deploy.image.starts import seconds, table
 from loadtest.serving import served
 from loadtest.stations import observation
 from tests.fixtures import pair
@@ -203,6 +204,14 @@ def test_its_health_check_finds_it_healthy(container: Container) -> None:
     if container.engine == "podman":  # which leaves the timing to systemd, and that may not be there
         output("podman", "healthcheck", "run", container.name)
     until(lambda: container.state(".State.Health.Status") == "healthy")
+
+
+def test_starts_of_images_are_compared(engine: str, image: str) -> None:
+    assert seconds(engine, image) > 0
+    assert table({"a:1": [2.0, 4.0, 3.0], "b:1": [1.0, 1.0, 3.0]}).splitlines()[2:] == [
+        "| a:1 | 3.00 (2.00 … 4.00) | 1.00 (1.00 … 1.00) |",
+        "| b:1 | 1.00 (1.00 … 3.00) | 0.50 (0.25 … 1.00) |",
+    ]
 
 
 def test_after_sigterm_it_serves_on_unready(engine: str, image: str) -> None:
