@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -107,11 +108,13 @@ def test_a_pair_that_no_service_would_serve_is_not_promoted_even_by_force(
 ) -> None:
     home, first, second = store
     folder = home / "models" / "weather-classifier" / second.partition(":")[2]
-    model = folder / "model.yaml"
-    text = model.read_text()
-    chance = json.loads((folder / "manifest.json").read_text())["golden"][0]["probability"]
-    assert text.count(f"probability: {chance}") == 1
-    model.write_text(text.replace(f"probability: {chance}", "probability: 0.999"))
+    model, manifest = folder / "model.yaml", folder / "manifest.json"
+    before = sha256(manifest.read_bytes()).hexdigest()
+    changed = json.loads(manifest.read_text())
+    changed["golden"][0]["probability"] = 0.999
+    manifest.write_text(json.dumps(changed))
+    assert model.read_text().count(before) == 1
+    model.write_text(model.read_text().replace(before, sha256(manifest.read_bytes()).hexdigest()))
     for force in ([], ["--force"]):
         done = run_cli("promote", second, *force, home=home)
         assert done.returncode == 1

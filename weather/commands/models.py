@@ -67,10 +67,10 @@ def models(arguments: argparse.Namespace) -> None:
 def facts(tag: str, model: bentoml.Model | None, latest: Pair | None) -> dict[str, Any]:
     """One classifier of the list, as JSON; ``problem`` says why it can't be served, or is None."""
     from weather.importing.latest import pair_of
+    from weather.model.manifest import manifest_of
 
     pair = pair_of(model) if model else None
-    metadata: dict[str, Any] = model.info.metadata if model else {}
-    manifest = metadata.get("manifest", {})
+    manifest = manifest_of(model) if model else {}
     problem = None
     if model is None:
         problem = "its model.yaml can't be read: import the pair again"

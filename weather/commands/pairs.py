@@ -5,7 +5,7 @@ The commands import this when they run: BentoML and ONNX Runtime take a tenth of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bentoml
 
@@ -15,6 +15,7 @@ from weather.importing.errors import BadArtifact
 from weather.importing.latest import Pair, latest_pair, stored
 from weather.model.classifier import Classifier
 from weather.model.loading import NotServable, load, stored_pair
+from weather.model.manifest import manifest_of
 
 if TYPE_CHECKING:  # pandas
     from weather.reports.comparison import Answers
@@ -44,7 +45,7 @@ def answers_of(log: Log, served: Pair, challenger: Pair) -> Answers:
     sides, optional = [], []
     for pair in (served, challenger):
         sides.append((pair.classifier, checked(pair)))
-        optional.append(optional_fields(bentoml.models.get(pair.classifier).info.metadata))
+        optional.append(optional_fields(manifest_of(bentoml.models.get(pair.classifier))))
     return computed_answers(log, sides[0], sides[1], optional[0] & optional[1])
 
 
@@ -63,6 +64,5 @@ def checked(pair: Pair) -> Classifier:
 def horizon_of(classifier: str) -> int | None:
     """The horizon of a classifier in hours, or None if it is not in the store or has no manifest."""
     model = stored(classifier) if classifier.startswith(f"{CLASSIFIER}:") else None
-    metadata: dict[str, Any] = model.info.metadata if model else {}
-    horizon: int | None = metadata.get("manifest", {}).get("horizon_hours")
+    horizon: int | None = manifest_of(model).get("horizon_hours") if model else None
     return horizon

@@ -19,7 +19,7 @@ def manifest_of(classifier: bentoml.Model) -> dict[str, Any]:
     ``weather.model.loading.load`` refuses such a classifier.
     """
     metadata: dict[str, Any] = classifier.info.metadata
-    if MANIFEST_FILE not in metadata["sha256"]:
+    if MANIFEST_FILE not in metadata.get("sha256", {}):
         return {}
     try:
         manifest: dict[str, Any] = json.loads(Path(classifier.path_of(MANIFEST_FILE)).read_bytes())
