@@ -18,7 +18,7 @@ from weather.importing.errors import BadArtifact
 from weather.importing.reading.fields import field_of
 from weather.importing.reading.files import read_bytes
 from weather.importing.understanding.checking import Answers
-from weather.importing.understanding.labels import rain_in
+from weather.importing.understanding.labels import parse_labels
 from weather.model.classifier import Classifier
 
 MAX_BYTES = 256 << 20
@@ -138,7 +138,7 @@ def read_reference(path: Path, label: Mapping[str, Any] | None) -> Reference:
     rain = None
     if "label" in answers:
         known = label or {"classes": (), "rain": None}
-        rain = np.array(rain_in(labels, known["classes"], known["rain"], str(path)))[inside]
+        rain = np.array(parse_labels(labels, known["classes"], known["rain"], str(path)))[inside]
     calibrated = np.array(probability)[inside] if "probability" in answers else None
     return Reference(x[inside], np.array(lines)[inside], rain, calibrated, int((~inside).sum()))
 

@@ -16,11 +16,11 @@ OTHER_UNITS = (
 """Endings of column names that mean another unit than the contract's."""
 
 
-def _bare(name: str) -> str:
+def _normalized(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower().rsplit("__", 1)[-1])
 
 
-FIELDS = {_bare(name): field for field in FEATURES for name in (field, *SYNONYMS.get(field, ()))}
+FIELDS = {_normalized(name): field for field in FEATURES for name in (field, *SYNONYMS.get(field, ()))}
 
 
 def field_of(name: str) -> str | None:
@@ -29,11 +29,11 @@ def field_of(name: str) -> str | None:
     Raises:
         BadArtifact: the name ends with another unit than the contract's.
     """
-    bare = _bare(name)
-    if bare in FIELDS:
-        return FIELDS[bare]
+    normalized = _normalized(name)
+    if normalized in FIELDS:
+        return FIELDS[normalized]
     for ending in OTHER_UNITS:
-        field = FIELDS.get(bare.removesuffix(ending)) if bare.endswith(ending) else None
+        field = FIELDS.get(normalized.removesuffix(ending)) if normalized.endswith(ending) else None
         if field is not None:
             unit = "a fraction" if UNITS[field] == "1" else UNITS[field]
             raise BadArtifact(f"{name} is not in the contract's unit: {field} is {unit}; train on that")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Takes = Literal["raw", "scaled"]
+InputKind = Literal["raw", "scaled"]
 """The input of a graph: raw observations, or scaled ones."""
 
 
@@ -15,7 +15,7 @@ class Hints:
 
     rain_label: str | None = None
     logit: bool = False
-    takes: Takes | None = None
+    input_kind: InputKind | None = None
 
 
 NO_HINTS = Hints()

@@ -85,7 +85,7 @@ class _Machine:
             opcode = OPCODES[code]
             if opcode.name == "STRING":  # pickletools reads ASCII alone; Python 2 wrote any bytes
                 quoted = self.stream.readline().strip()
-                yield opcode.name, _a(bytes, codecs.escape_decode(quoted[1:-1])[0]).decode("latin-1")
+                yield opcode.name, _expect(bytes, codecs.escape_decode(quoted[1:-1])[0]).decode("latin-1")
             else:
                 yield opcode.name, opcode.arg.reader(self.stream) if opcode.arg else None
 
@@ -102,30 +102,30 @@ class _Machine:
             case "EMPTY_TUPLE" | "EMPTY_LIST" | "EMPTY_DICT":
                 stack.append({"EMPTY_TUPLE": (), "EMPTY_LIST": [], "EMPTY_DICT": {}}[name])
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                stack.append(tuple(self.cut(int(name[-1]))))
+                stack.append(tuple(self.pop_items(int(name[-1]))))
             case "TUPLE":
-                stack.append(tuple(self.cut()))
+                stack.append(tuple(self.pop_items()))
             case "LIST":
-                stack.append(self.cut())
+                stack.append(self.pop_items())
             case "DICT":
-                stack.append(_pairs(self.cut()))
+                stack.append(_pairs(self.pop_items()))
             case "APPEND" | "APPENDS":
-                items = self.cut(1 if name == "APPEND" else None)
-                _a(list, stack[-1]).extend(items)
+                items = self.pop_items(1 if name == "APPEND" else None)
+                _expect(list, stack[-1]).extend(items)
             case "SETITEM" | "SETITEMS":
-                items = self.cut(2 if name == "SETITEM" else None)
-                _a(dict, stack[-1]).update(_pairs(items))
+                items = self.pop_items(2 if name == "SETITEM" else None)
+                _expect(dict, stack[-1]).update(_pairs(items))
             case "GLOBAL":
-                stack.append(self.name(*_a(str, argument).split(" ", 1)))
+                stack.append(self.name(*_expect(str, argument).split(" ", 1)))
             case "STACK_GLOBAL":
-                module, attribute = self.cut(2)
-                stack.append(self.name(_a(str, module), _a(str, attribute)))
+                module, attribute = self.pop_items(2)
+                stack.append(self.name(_expect(str, module), _expect(str, attribute)))
             case "REDUCE" | "NEWOBJ":
-                callee, args = self.cut(2)
-                stack.append(_called(_a(Name, callee), _a(tuple, args)))
+                callee, args = self.pop_items(2)
+                stack.append(_call(_expect(Name, callee), _expect(tuple, args)))
             case "BUILD":
-                (state,) = self.cut(1)
-                instance = _a(Instance, stack[-1])
+                (state,) = self.pop_items(1)
+                instance = _expect(Instance, stack[-1])
                 instance.state = state
                 if instance.name in JOBLIB_ARRAYS:
                     instance.data = self.joblib_data(state)
@@ -134,15 +134,15 @@ class _Machine:
             case "MEMOIZE":
                 self.memo[len(self.memo)] = stack[-1]
             case "PUT" | "BINPUT" | "LONG_BINPUT":
-                self.memo[_a(int, argument)] = stack[-1]
+                self.memo[_expect(int, argument)] = stack[-1]
             case "GET" | "BINGET" | "LONG_BINGET":
-                stack.append(self.memo[_a(int, argument)])
+                stack.append(self.memo[_expect(int, argument)])
             case _ if name in VALUES:
                 stack.append(argument)
             case _:
                 raise BadArtifact(f"it uses {name}, which no pickled StandardScaler does")
 
-    def cut(self, count: int | None = None) -> list[object]:
+    def pop_items(self, count: int | None = None) -> list[object]:
         """Take the last ``count`` objects off the stack; without it, those since the last mark."""
         at = self.marks.pop() if count is None else len(self.stack) - count
         if not 0 <= at <= len(self.stack):
@@ -175,7 +175,7 @@ class _Machine:
             if self.nested:
                 raise BadArtifact("it nests joblib arrays")
             return _Machine(self.stream, self.names, nested=True).run()
-        if _a(dict, state).get("numpy_array_alignment_bytes") is not None:
+        if _expect(dict, state).get("numpy_array_alignment_bytes") is not None:
             self.stream.read(self.stream.read(1)[0])
         return self.stream.read(max(0, min(count * int(code[1:]), MAX_ARRAY_BYTES)))
 
@@ -201,13 +201,13 @@ def load(content: bytes, names: Collection[str]) -> object:
         raise BadArtifact(f"it is truncated or not a pickle ({error})") from error
 
 
-def _a(kind: type[T], value: object) -> T:
+def _expect(kind: type[T], value: object) -> T:
     if not isinstance(value, kind):
         raise TypeError(f"{type(value).__name__} where {kind.__name__} was expected")
     return value
 
 
-def _called(callee: Name, args: tuple[object, ...]) -> Instance:
+def _call(callee: Name, args: tuple[object, ...]) -> Instance:
     match callee.text, args:
         case "copyreg._reconstructor" | "copy_reg._reconstructor", (Name(text=name), *_):
             return Instance(name, ())  # how protocols 0 and 1 write objects
@@ -216,4 +216,4 @@ def _called(callee: Name, args: tuple[object, ...]) -> Instance:
 
 def _pairs(items: list[object]) -> dict[str, object]:
     """Keys must be text: the hash of a nested tuple can take 2**n steps."""
-    return {_a(str, key): value for key, value in zip(items[::2], items[1::2], strict=True)}
+    return {_expect(str, key): value for key, value in zip(items[::2], items[1::2], strict=True)}

@@ -29,7 +29,7 @@ def read_model(path: Path) -> bytes:
     files: dict[str, bytes] = {}
     size = len(content)
     for tensor in outside:
-        size += _take_in(tensor, path, files)
+        size += _load_external(tensor, path, files)
         if size > MAX_BYTES:
             raise BadArtifact(f"{path} has more than {MAX_BYTES:,} bytes with its weights in other files")
     return bytes(model.SerializeToString())
@@ -82,7 +82,7 @@ def _of_nodes(nodes: Iterator[onnx.NodeProto]) -> Iterator[TensorProto]:
             yield from _of_graph(graph)
 
 
-def _take_in(tensor: TensorProto, model: Path, files: dict[str, bytes]) -> int:
+def _load_external(tensor: TensorProto, model: Path, files: dict[str, bytes]) -> int:
     """Read a tensor's numbers into it from the file that it names; their length."""
     where = {entry.key: entry.value for entry in tensor.external_data}
     name = where.get("location", "")

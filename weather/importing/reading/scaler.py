@@ -141,18 +141,18 @@ def _scaler(state: dict[str, object]) -> Scaler:
             f"it scales {size} features; the service has {len(FEATURES)}: {', '.join(FEATURES)}"
         )
     order, remark = FEATURES, ""
-    names = _names(state.get("feature_names_in_"))
+    names = _column_names(state.get("feature_names_in_"))
     if names:
         order, remark = order_of(names, "the scaler's columns")
     places = [order.index(name) for name in FEATURES]
     mean, scale = (None if vector is None else vector[places] for vector in fitted.values())
     for what, vector in (("mean", mean), ("scale", scale)):
         if vector is not None and not np.isfinite(vector).all():
-            raise BadArtifact(f"the {what} of {_first(~np.isfinite(vector))} is not finite")
+            raise BadArtifact(f"the {what} of {_first_field(~np.isfinite(vector))} is not finite")
     if scale is not None and (scale <= 0).any():
-        raise BadArtifact(f"the scale of {_first(scale <= 0)} is not above zero")
+        raise BadArtifact(f"the scale of {_first_field(scale <= 0)} is not above zero")
     if scale is not None and ((scale < MIN_SCALE) | (scale > MAX_SCALE)).any():
-        odd = _first((scale < MIN_SCALE) | (scale > MAX_SCALE))
+        odd = _first_field((scale < MIN_SCALE) | (scale > MAX_SCALE))
         raise BadArtifact(f"the scale of {odd} is {scale[FEATURES.index(odd)]:.3g}, which no weather has")
     remarks = [remark] if remark else []
     if mean is not None:
@@ -175,11 +175,13 @@ def _vector(value: object, what: str) -> NDArray[np.float64] | None:
     match value:
         case None:
             return None
-        case Instance(state=(_, (int(count),), Instance() as dtype, bool(), data)) if _is(
+        case Instance(state=(_, (int(count),), Instance() as dtype, bool(), data)) if _is_call(
             value, "_reconstruct"
         ):
             pass
-        case Instance(args=(data, Instance() as dtype, (int(count),), str())) if _is(value, "_frombuffer"):
+        case Instance(args=(data, Instance() as dtype, (int(count),), str())) if _is_call(
+            value, "_frombuffer"
+        ):
             pass
         case Instance(state={"shape": (int(count),), "dtype": Instance() as dtype}, data=data):
             pass
@@ -195,7 +197,7 @@ def _vector(value: object, what: str) -> NDArray[np.float64] | None:
     return np.frombuffer(numbers, kind).astype(np.float64)
 
 
-def _is(value: Instance, function: str) -> bool:
+def _is_call(value: Instance, function: str) -> bool:
     return value.name.rpartition(".")[2] == function
 
 
@@ -219,15 +221,15 @@ def _bytes(value: object) -> bytes | None:
     return None
 
 
-def _names(value: object) -> Sequence[str]:
+def _column_names(value: object) -> Sequence[str]:
     """The names of the columns, none if the scaler was fitted on an array without."""
     while isinstance(value, Instance) and isinstance(value.data, Instance):
         value = value.data  # joblib pickles an array of objects for itself
     match value:
-        case Instance(state=(_, _, Instance(), bool(), list(names))) if _is(value, "_reconstruct"):
+        case Instance(state=(_, _, Instance(), bool(), list(names))) if _is_call(value, "_reconstruct"):
             return [str(name) if isinstance(name, str) else "?" for name in names]
     return ()
 
 
-def _first(mask: NDArray[np.bool_]) -> str:
+def _first_field(mask: NDArray[np.bool_]) -> str:
     return FEATURES[int(np.flatnonzero(mask)[0])]

@@ -24,7 +24,7 @@ CONVERSIONS: dict[str, tuple[tuple[str, float, float], ...]] = {
 }
 """For each unit of the contract: other units in use, with the factor and the shift that convert from them."""
 
-ODD = 1.03
+ODD_FACTOR = 1.03
 """A standard deviation above the largest possible one by this factor is odd; below, it may be rounding."""
 
 
@@ -44,7 +44,7 @@ def check_means(mean: NDArray[np.float64], scale: NDArray[np.float64] | None) ->
             )
         # No values from low to high have a larger standard deviation (Bhatia and Davis 2000).
         largest = np.sqrt((value - low) * (high - value))
-        if scale is not None and scale[index] > ODD * largest:
+        if scale is not None and scale[index] > ODD_FACTOR * largest:
             remarks.append(
                 f"{name}: a standard deviation of {scale[index]:.4g} needs values outside of the {low:g} to "
                 f"{high:g} that the service accepts; was it trained on errors, or in another unit?"

@@ -11,7 +11,7 @@ from weather.importing.errors import BadArtifact
 from weather.importing.understanding.original import TIE, Original
 from weather.importing.understanding.outputs import Outputs
 
-COMPANY = 1e-4
+BATCH_TOLERANCE = 1e-4
 """How far the scores of a row may differ with the rows beside it: ONNX Runtime sums a single row in
 another order (1.5e-5 seen, of a linear support-vector machine).
 """
@@ -63,7 +63,7 @@ def difference(actual: Answers, expected: Answers, tolerance: float) -> Differen
     return Difference(len(wrong), int((wrong & ~near).sum()), int((wrong & near).sum()), float(errors.max()))
 
 
-def check_rows_alone(original: Original, outputs: Outputs, rows: NDArray[np.float64]) -> None:
+def check_batch_independence(original: Original, outputs: Outputs, rows: NDArray[np.float64]) -> None:
     """Each row must get the same answer in whatever company, and each time.
 
     Raises:
@@ -73,7 +73,7 @@ def check_rows_alone(original: Original, outputs: Outputs, rows: NDArray[np.floa
     answers = [outputs.answers(original.run(row[None])) for row in rows]
     score = None if together.score is None else np.concatenate([s for _, s in answers if s is not None])
     alone = Answers(np.concatenate([rain for rain, _ in answers]), score)
-    fault = difference(alone, together, COMPANY).fault(COMPANY)
+    fault = difference(alone, together, BATCH_TOLERANCE).fault(BATCH_TOLERANCE)
     if fault:
         raise BadArtifact(
             f"the model's answer for a row depends on the rows beside it, or on chance ({fault} between "

@@ -16,10 +16,10 @@ from weather.importing.reading.fields import order_of
 
 WIDTH = len(FEATURES)
 
-ONE = (TensorProto.FLOAT, TensorProto.DOUBLE)
+SINGLE_INPUT_TYPES = (TensorProto.FLOAT, TensorProto.DOUBLE)
 """Types of a single input."""
 
-MANY = (*ONE, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
+COLUMN_INPUT_TYPES = (*SINGLE_INPUT_TYPES, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
 """Types of seven inputs; whole numbers and truth values are cast to."""
 
 
@@ -65,7 +65,7 @@ class Inputs:
         return feed
 
 
-def understood(model: onnx.ModelProto) -> Inputs:
+def read_inputs(model: onnx.ModelProto) -> Inputs:
     """The inputs of a graph; an input without a shape is given the one that fits.
 
     Raises:
@@ -75,7 +75,7 @@ def understood(model: onnx.ModelProto) -> Inputs:
     inputs = [i for i in model.graph.input if i.name not in constants]
     if len(inputs) not in (1, WIDTH):
         raise BadArtifact(
-            f"the model has {len(inputs)} inputs{_named(inputs)}; it must have one, float[n, {WIDTH}], or "
+            f"the model has {len(inputs)} inputs{_list_names(inputs)}; it must have one, float[n, {WIDTH}], or "
             f"{WIDTH}, float[n, 1], named {', '.join(FEATURES)}"
         )
     columns, batches = [], set()
@@ -90,8 +90,8 @@ def understood(model: onnx.ModelProto) -> Inputs:
         return Inputs(tuple(columns), None, batch)
     order, remark = order_of([column.name for column in columns], "the model's inputs")
     if remark and order == FEATURES:  # not one name is known
-        raise BadArtifact(f"the model's inputs{_named(inputs)} must be named {', '.join(FEATURES)}")
-    whole = [f for f, column in zip(order, columns, strict=True) if column.element not in ONE]
+        raise BadArtifact(f"the model's inputs{_list_names(inputs)} must be named {', '.join(FEATURES)}")
+    whole = [f for f, column in zip(order, columns, strict=True) if column.element not in SINGLE_INPUT_TYPES]
     remarks = [f"the model takes {', '.join(whole)} as whole numbers: digits after the point are cut off"]
     return Inputs(tuple(columns), order, batch, tuple(remarks if whole else []))
 
@@ -103,27 +103,31 @@ def _column(value: onnx.ValueInfoProto, width: int) -> tuple[Column, int | None]
     shape = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
     fits = (len(shape) == 2 and shape[1] in (None, width)) or (len(shape) == 1 and width == 1)
     if not value.type.HasField("tensor_type") or not fits:
-        raise BadArtifact(f"the model's input {value.name} is {_written(value, shape)}; {_wanted(width)}")
-    if kind.elem_type not in (ONE if width > 1 else MANY):
         raise BadArtifact(
-            f"the model's input {value.name} is {_written(value, shape)}; convert the model to float32: "
-            f"{_wanted(width)}"
+            f"the model's input {value.name} is {_describe_type(value, shape)}; {_required_shape(width)}"
+        )
+    if kind.elem_type not in (SINGLE_INPUT_TYPES if width > 1 else COLUMN_INPUT_TYPES):
+        raise BadArtifact(
+            f"the model's input {value.name} is {_describe_type(value, shape)}; convert the model to float32: "
+            f"{_required_shape(width)}"
         )
     if shape[0] is not None and shape[0] < 1:
-        raise BadArtifact(f"the model's input {value.name} is {_written(value, shape)}: it takes no row")
+        raise BadArtifact(
+            f"the model's input {value.name} is {_describe_type(value, shape)}: it takes no row"
+        )
     return Column(value.name, kind.elem_type, len(shape)), shape[0]
 
 
-def _written(value: onnx.ValueInfoProto, shape: list[int | None]) -> str:
+def _describe_type(value: onnx.ValueInfoProto, shape: list[int | None]) -> str:
     if not value.type.HasField("tensor_type"):
         return "not a tensor"
     element = TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()
     return f"{element}[{', '.join('n' if dim is None else str(dim) for dim in shape)}]"
 
 
-def _wanted(width: int) -> str:
+def _required_shape(width: int) -> str:
     return f"it must be float[n, {width}]" + (f", the columns {', '.join(FEATURES)}" if width > 1 else "")
 
 
-def _named(inputs: list[onnx.ValueInfoProto]) -> str:
+def _list_names(inputs: list[onnx.ValueInfoProto]) -> str:
     return f" ({', '.join(i.name for i in inputs[:10])})" if inputs else ""

@@ -14,13 +14,13 @@ from weather.importing.understanding.original import Arrays, Original, classes_o
 from weather.importing.understanding.outputs import Label, Outputs, Score
 from weather.importing.understanding.roles import Roles, is_probability
 
-AGREE = 0.9
+MIN_AGREEMENT = 0.9
 """Label and score agree if a row that is called rain has the higher score in so many pairs."""
 
 TIE = 1e-6
 """Probabilities this far apart are a tie, which goes to the first class, as an argmax has it."""
 
-COMPLETED: dict[object, tuple[object, ...]] = {0: (0, 1), 1: (0, 1), -1: (-1, 1), 2: (1, 2)}
+CLASS_PAIRS: dict[object, tuple[object, ...]] = {0: (0, 1), 1: (0, 1), -1: (-1, 1), 2: (1, 2)}
 """Both classes, where only one was seen and the graph names none."""
 
 
@@ -49,16 +49,16 @@ def meaning(original: Original, roles: Roles, arrays: Arrays, hints: Hints) -> O
             f"{', '.join(roles.score)} is not a probability ({_range(columns_of(score.names, arrays))})"
         )
     if label is not None and score is not None:
-        score = _agreeing(label, score, arrays, certain, remarks)
+        score = _consistent_score(label, score, arrays, certain, remarks)
     threshold = None
     if score is not None and score.probability:
         half = 0.5 if score.column is None else 0.5 + TIE / 2 * (1 if classes.index(rain) else -1)
-        if label is None or _argmax(original, label, score, arrays):
+        if label is None or _label_is_argmax(original, label, score, arrays):
             threshold = half
     return Outputs(label, score, threshold, tuple(remarks))
 
 
-def _argmax(original: Original, label: Label, score: Score, arrays: Arrays) -> bool:
+def _label_is_argmax(original: Original, label: Label, score: Score, arrays: Arrays) -> bool:
     """Whether the label is that of the larger of two probabilities, which trees make equal now and then:
     to ONNX Runtime 10 of 20 trees are 0.50000006, and its label is the second class where scikit-learn's
     is the first. Rain then is a probability above one half and not the label.
@@ -72,22 +72,24 @@ def _argmax(original: Original, label: Label, score: Score, arrays: Arrays) -> b
 
 def _classes(original: Original, roles: Roles, arrays: Arrays) -> tuple[list[object], list[object]]:
     """The classes, and those of the score's columns in their order."""
-    zipped = next((original.zipped[name] for name in roles.score if original.zipped.get(name)), [])
+    zipmap_classes = next(
+        (original.zipmap_classes[name] for name in roles.score if original.zipmap_classes.get(name)), []
+    )
     if roles.label is None:
-        classes = zipped or [0, 1]
+        classes = zipmap_classes or [0, 1]
         return classes, classes
     seen = sorted(set(arrays[roles.label].reshape(-1).tolist()), key=str)
     if len(seen) == 2 and not any(isinstance(label, str) for label in seen):
         seen.sort()
     named = [classes_of(node) for node in original.model.graph.node]
-    for classes in (zipped, *named):
+    for classes in (zipmap_classes, *named):
         if classes and set(seen) <= set(classes):
-            return [type(seen[0])(label) for label in classes], zipped or classes
+            return [type(seen[0])(label) for label in classes], zipmap_classes or classes
     if len(seen) == 1:
         (only,) = seen
-        completed = COMPLETED.get(only, (only,))
+        completed = CLASS_PAIRS.get(only, (only,))
         seen = [type(only)(label) for label in completed]
-    return seen, zipped or seen
+    return seen, zipmap_classes or seen
 
 
 def _score(roles: Roles, arrays: Arrays, rain: int, hints: Hints) -> Score | None:
@@ -116,13 +118,15 @@ def _score(roles: Roles, arrays: Arrays, rain: int, hints: Hints) -> Score | Non
     return replace(score, probability=True, squash="sigmoid" if single or opposite else "softmax")
 
 
-def _agreeing(label: Label, score: Score, arrays: Arrays, certain: bool, remarks: list[str]) -> Score | None:
+def _consistent_score(
+    label: Label, score: Score, arrays: Arrays, certain: bool, remarks: list[str]
+) -> Score | None:
     """The score that goes with the label, turned round if the label's meaning is certain."""
     rain = label.is_rain(arrays)
     if not score.probability and (rain.all() or not rain.any()):
         return score
     agreement = _agreement(rain, score.of_rain(arrays))
-    if agreement > AGREE:
+    if agreement > MIN_AGREEMENT:
         return score
     turned = (
         replace(score, complement=not score.complement)
@@ -130,9 +134,9 @@ def _agreeing(label: Label, score: Score, arrays: Arrays, certain: bool, remarks
         else replace(score, column=1 - score.column)
     )
     if not score.probability:  # it only serves to compare; an SVMClassifier's are the other way round
-        return turned if agreement < 1 - AGREE else None
+        return turned if agreement < 1 - MIN_AGREEMENT else None
     names = ", ".join(score.names)
-    if agreement >= 1 - AGREE:
+    if agreement >= 1 - MIN_AGREEMENT:
         raise BadArtifact(
             f"the model's label {label.name} and its probability {names} have nothing to do with each "
             f"other: of a row that is called rain and one that is not, the first has the higher one in "

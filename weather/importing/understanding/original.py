@@ -14,8 +14,8 @@ from onnx import helper, numpy_helper
 
 from weather.importing.errors import BadArtifact
 from weather.importing.reading.onnx_file import parsed
-from weather.importing.understanding.inputs import Inputs, understood
-from weather.importing.understanding.trees import as_defined
+from weather.importing.understanding.inputs import Inputs, read_inputs
+from weather.importing.understanding.trees import with_standard_outputs
 from weather.model.classifier import session
 
 OPSET = 17
@@ -38,7 +38,7 @@ class Original:
 
     model: onnx.ModelProto
     inputs: Inputs
-    zipped: dict[str, list[object]]
+    zipmap_classes: dict[str, list[object]]
     remarks: tuple[str, ...]
 
     @property
@@ -67,19 +67,19 @@ def read_original(content: bytes, probe: NDArray[np.float64]) -> Original:
             rows that can't be freed.
     """
     model = parsed(content)
-    inputs = understood(model)
-    _check(model)
-    model = as_defined(model)
-    zipped = _without_zipmaps(model)
+    inputs = read_inputs(model)
+    _check_model(model)
+    model = with_standard_outputs(model)
+    zipmap_classes = _remove_zipmaps(model)
     remarks = inputs.remarks
     if inputs.batch is not None:
-        model = _freed(model, inputs, probe[: 4 * inputs.batch + 32])
+        model = _with_free_batch(model, inputs, probe[: 4 * inputs.batch + 32])
         remarks += (f"the model took exactly {inputs.batch} row(s) at once: it takes any number now",)
         inputs = Inputs(inputs.columns, inputs.order, None)
-    return Original(model, inputs, zipped, remarks)
+    return Original(model, inputs, zipmap_classes, remarks)
 
 
-def _check(model: onnx.ModelProto) -> None:
+def _check_model(model: onnx.ModelProto) -> None:
     opset = {o.domain: o.version for o in model.opset_import}
     if "" not in opset and "ai.onnx" not in opset:
         model.opset_import.append(helper.make_opsetid("", OPSET))
@@ -92,7 +92,7 @@ def _check(model: onnx.ModelProto) -> None:
         raise BadArtifact(f"the model is not sound ONNX: {str(error).strip()[:300]}") from error
 
 
-def _without_zipmaps(model: onnx.ModelProto) -> dict[str, list[object]]:
+def _remove_zipmaps(model: onnx.ModelProto) -> dict[str, list[object]]:
     """Make the matrix that a ZipMap is fed the output in its place; the classes by output.
 
     The types and shapes of outputs are left out: exporters write wrong ones, and ONNX Runtime finds
@@ -100,21 +100,21 @@ def _without_zipmaps(model: onnx.ModelProto) -> dict[str, list[object]]:
     """
     graph = model.graph
     zipmaps = {node.output[0]: node for node in graph.node if node.op_type == "ZipMap"}
-    zipped: dict[str, list[object]] = {}
+    zipmap_classes: dict[str, list[object]] = {}
     outputs = []
     for output in graph.output:
         name = output.name
         if name in zipmaps:
             node = zipmaps[name]
             name = node.input[0]
-            zipped[name] = classes_of(node)
+            zipmap_classes[name] = classes_of(node)
         outputs.append(onnx.ValueInfoProto(name=name))
     kept = [node for node in graph.node if node.op_type != "ZipMap"]
     for field, values in ((graph.node, kept), (graph.output, outputs)):
         values = [type(value).FromString(value.SerializeToString()) for value in values]
         del field[:]
         field.extend(values)
-    return zipped
+    return zipmap_classes
 
 
 def classes_of(node: onnx.NodeProto) -> list[object]:
@@ -125,11 +125,11 @@ def classes_of(node: onnx.NodeProto) -> list[object]:
     return []
 
 
-def _freed(model: onnx.ModelProto, inputs: Inputs, probe: NDArray[np.float64]) -> onnx.ModelProto:
+def _with_free_batch(model: onnx.ModelProto, inputs: Inputs, probe: NDArray[np.float64]) -> onnx.ModelProto:
     """The model with a free number of rows, if its answers are the same row by row."""
     expected = _run(_session(model), inputs, probe)
     free = Inputs(inputs.columns, inputs.order, None)
-    for patch in (_loose, _reshaped):
+    for patch in (_free_inputs, _free_reshapes):
         candidate = onnx.ModelProto()
         candidate.CopyFrom(model)
         for value in candidate.graph.input:
@@ -138,7 +138,7 @@ def _freed(model: onnx.ModelProto, inputs: Inputs, probe: NDArray[np.float64]) -
         del candidate.graph.value_info[:]
         patch(candidate, inputs.batch or 1)
         try:
-            if same(_run(_session(candidate), free, probe), expected):
+            if same_outputs(_run(_session(candidate), free, probe), expected):
                 return candidate
         except BadArtifact:
             continue
@@ -148,11 +148,11 @@ def _freed(model: onnx.ModelProto, inputs: Inputs, probe: NDArray[np.float64]) -
     )
 
 
-def _loose(model: onnx.ModelProto, batch: int) -> None:
+def _free_inputs(model: onnx.ModelProto, batch: int) -> None:
     """Nothing but the dimensions of the input."""
 
 
-def _reshaped(model: onnx.ModelProto, batch: int) -> None:
+def _free_reshapes(model: onnx.ModelProto, batch: int) -> None:
     """Free the number of rows in the constant shapes of Reshape nodes, too."""
     shapes = {node.input[1] for node in model.graph.node if node.op_type == "Reshape"}
     constants = [*model.graph.initializer, *_constants(model)]
@@ -172,7 +172,7 @@ def _constants(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
             yield node.attribute[0].t
 
 
-def same(actual: Arrays, expected: Arrays) -> bool:
+def same_outputs(actual: Arrays, expected: Arrays) -> bool:
     """Whether outputs are the same: numbers to 1e-5, everything else exactly but for rows at a tie,
     where the last bit of a sum decides.
     """
@@ -202,7 +202,7 @@ def _session(model: onnx.ModelProto) -> Any:
     try:
         return session(model.SerializeToString())
     except Exception as error:  # ONNX Runtime's exceptions have no common public base
-        raise _cannot(error) from error
+        raise _run_error(error) from error
 
 
 def _run(runtime: Any, inputs: Inputs, rows: NDArray[np.float64]) -> Arrays:
@@ -217,7 +217,7 @@ def _run(runtime: Any, inputs: Inputs, rows: NDArray[np.float64]) -> Arrays:
             padded = np.concatenate([part, np.repeat(part[-1:], batch - len(part), axis=0)])
             parts.append((len(part), runtime.run(None, inputs.feed(padded))))
     except Exception as error:  # ONNX Runtime's exceptions have no common public base
-        raise _cannot(error) from error
+        raise _run_error(error) from error
     arrays = {}
     for index, output in enumerate(runtime.get_outputs()):
         pieces = [answers[index] for _, answers in parts]
@@ -229,5 +229,5 @@ def _run(runtime: Any, inputs: Inputs, rows: NDArray[np.float64]) -> Arrays:
     return arrays
 
 
-def _cannot(error: Exception) -> BadArtifact:
+def _run_error(error: Exception) -> BadArtifact:
     return BadArtifact(f"ONNX Runtime can't run the model: {str(error).strip()[:300]}")

@@ -15,9 +15,9 @@ from weather.importing.reading import typical
 from weather.importing.reading.scaler import Scaler
 from weather.importing.reading.typical import LIMIT
 
-UNIFORM = 512
-GRIDDED = 512
-THRESHOLDS = 64
+UNIFORM_ROWS = 512
+ROUNDED_ROWS = 512
+THRESHOLD_ROWS = 64
 """Rows of each kind; the last a field."""
 
 
@@ -55,14 +55,14 @@ def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto
         index = FEATURES.index(feature.name)
         low[index], high[index] = feature.minimum, feature.maximum
     low, high = np.clip(low, *LIMIT.T), np.clip(high, *LIMIT.T)
-    inside = rng.uniform(low, high, size=(UNIFORM, len(FEATURES)))
+    inside = rng.uniform(low, high, size=(UNIFORM_ROWS, len(FEATURES)))
     for index, name in enumerate(FEATURES):
         if name in BINARY:
             inside[:, index] = inside[:, index].round()
     middle = mean.clip(*LIMIT.T)
     edges = np.repeat(middle[None], 2 * len(FEATURES), axis=0)
     edges[np.arange(len(edges)), np.arange(len(edges)) // 2] = LIMIT.ravel()
-    gridded = observations(scaler, GRIDDED, rng).clip(low, high)
+    gridded = observations(scaler, ROUNDED_ROWS, rng).clip(low, high)
     incomplete = []
     for name in manifest.optional if manifest else ():
         without = inside.copy()
@@ -87,8 +87,8 @@ def _on_thresholds(
         for values in (thresholds * scaler.scale[field] + scaler.mean[field], thresholds):
             values = values[(values >= low) & (values <= high)]
             if len(values):
-                rows = observations(scaler, THRESHOLDS, rng)
-                rows[:, field] = rng.choice(values, THRESHOLDS)
+                rows = observations(scaler, THRESHOLD_ROWS, rng)
+                rows[:, field] = rng.choice(values, THRESHOLD_ROWS)
                 yield rows
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from weather.importing.errors import BadArtifact
 from weather.importing.understanding.original import Arrays, columns_of
 
-NEAR = 1e-4
+ROUNDING = 1e-4
 """How far from 1 two probabilities may add up to, and how far outside of 0 ... 1 one may lie: float32
 sums of many trees are off by 1e-7 to 1e-5.
 """
@@ -62,16 +62,24 @@ def roles(names: Sequence[str], samples: Sequence[Arrays]) -> Roles:
 
 def is_probability(columns: NDArray[np.float64]) -> bool:
     """Whether float64[n, 1] or float64[n, 2] are probabilities: within 0 ... 1, two adding up to 1."""
-    if not np.isfinite(columns).all() or columns.min() < -NEAR or columns.max() > 1 + NEAR:
+    if (
+        not np.isfinite(columns).all()
+        or columns.min() < -ROUNDING
+        or columns.max() > 1 + ROUNDING
+    ):
         return False
-    return columns.shape[1] == 1 or bool(np.allclose(columns.sum(axis=1), 1, rtol=0, atol=NEAR))
+    return columns.shape[1] == 1 or bool(
+        np.allclose(columns.sum(axis=1), 1, rtol=0, atol=ROUNDING)
+    )
 
 
-def _belong_together(columns: NDArray[np.float64]) -> bool:
+def _are_class_scores(columns: NDArray[np.float64]) -> bool:
     """Whether float64[n, 2] are the scores of two classes: probabilities, or a decision value and its
     negative, as a support-vector machine has.
     """
-    return is_probability(columns) or bool(np.allclose(columns[:, 0], -columns[:, 1], rtol=NEAR, atol=NEAR))
+    return is_probability(columns) or bool(
+        np.allclose(columns[:, 0], -columns[:, 1], rtol=ROUNDING, atol=ROUNDING)
+    )
 
 
 def _label(arrays: Arrays, floats: Arrays) -> str | None:
@@ -92,7 +100,7 @@ def _score(floats: Arrays, arrays: Arrays) -> tuple[str, ...]:
     matrices = [(name,) for name, array in floats.items() if array.ndim == 2 and array.shape[1] == 2]
     vectors = [(name,) for name, array in floats.items() if array.ndim == 1]
     pair = tuple(name for (name,) in vectors)
-    if not matrices and len(vectors) == 2 and _belong_together(columns_of(pair, arrays)):
+    if not matrices and len(vectors) == 2 and _are_class_scores(columns_of(pair, arrays)):
         return pair
     candidates = matrices or vectors
     probabilities = [names for names in candidates if is_probability(columns_of(names, arrays))]

@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from weather.contract.variables import FEATURES
-from weather.importing.reading.hints import Takes
+from weather.importing.reading.hints import InputKind
 from weather.importing.reading.scaler import Scaler
 from weather.importing.understanding.original import Arrays, Original, columns_of
 from weather.importing.understanding.probes import observations
 from weather.importing.understanding.roles import Roles, is_probability
 
-BOTH: tuple[tuple[Takes, Takes], ...] = (("raw", "scaled"), ("scaled", "raw"))
+BOTH: tuple[tuple[InputKind, InputKind], ...] = (("raw", "scaled"), ("scaled", "raw"))
 
 ROWS = 512
 
-ALIVE = 0.004
+MIN_EFFECT = 0.004
 """A field counts in the answers if another value of it changes the probability by this on average."""
 
-DEAD = 0.05
+MAX_DEAD_EFFECT = 0.05
 """... and does not if it changes it by less than this part of what it changes the other way."""
 
 
-MANY = 3
+DEAD_RATIO = 3
 """Times as many fields must be dead the other way, if some are this way."""
 
-SURE = 3
+MIN_DEAD_FIELDS = 3
 """Fields that must count in scaled rows alone, where the graph holds the scaler's constants."""
 
 
@@ -41,12 +41,12 @@ class Verdict:
     makes no difference.
     """
 
-    takes: Takes | None
+    input_kind: InputKind | None
     reason: str
     sure: bool = True
 
 
-def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[str, ...]) -> Verdict:
+def detect_input_kind(original: Original, roles: Roles, scaler: Scaler, order: tuple[str, ...]) -> Verdict:
     """Show the graph the same observations raw and scaled.
 
     Where it expects the other kind, fields fall dead: 1,016 mbar is far above every threshold of trees
@@ -55,12 +55,12 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
     rng = np.random.default_rng(3)
     places = [FEATURES.index(name) for name in order]
     rows = observations(scaler, ROWS, rng)
-    changed = [_with(rows, observations(scaler, ROWS, rng), field) for field in range(len(FEATURES))]
-    kinds: dict[Takes, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    changed = [_replace_field(rows, observations(scaler, ROWS, rng), field) for field in range(len(FEATURES))]
+    kinds: dict[InputKind, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
         "raw": lambda x: x[:, places],
         "scaled": lambda x: scaler.transform(x)[:, places],
     }
-    plain: dict[Takes, Arrays] = {kind: original.run(prepare(rows)) for kind, prepare in kinds.items()}
+    plain: dict[InputKind, Arrays] = {kind: original.run(prepare(rows)) for kind, prepare in kinds.items()}
     measures = {kind: _Measures.by(roles, plain, kind) for kind in kinds}
     answers = {kind: measures[kind].of(plain[kind]) for kind in kinds}
     effect = {kind: np.empty((len(FEATURES), len(answers[kind]))) for kind in kinds}
@@ -68,8 +68,8 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
         for field in range(len(FEATURES)):
             varied = measures[kind].of(original.run(prepare(changed[field])))
             effect[kind][field] = np.abs(varied - answers[kind]).mean(axis=1)
-    constants = holds_constants(original.model, scaler)
-    if _same(plain, roles):
+    constants = contains_scaler_constants(original.model, scaler)
+    if _same_answers(plain, roles):
         reason = "raw and scaled rows get the same answers"
         return Verdict("raw" if constants else "scaled", reason, sure=False)
     for raw, scaled in zip(effect["raw"].T, effect["scaled"].T, strict=True):
@@ -81,12 +81,12 @@ def who_scales(original: Original, roles: Roles, scaler: Scaler, order: tuple[st
     return Verdict(None, "raw and scaled rows get different answers, and neither are like a wrong one's")
 
 
-def _by_effect(effect: Mapping[Takes, NDArray[np.float64]], constants: bool) -> Verdict | None:
+def _by_effect(effect: Mapping[InputKind, NDArray[np.float64]], constants: bool) -> Verdict | None:
     """The verdict by the effects float64[7] that the fields have on one measure; None without a clear one."""
-    dead = {kind: _dead(effect[kind], effect[other]) for kind, other in BOTH}
+    dead = {kind: _dead_fields(effect[kind], effect[other]) for kind, other in BOTH}
     for kind, other in BOTH:
-        if dead[other] and len(dead[other]) >= MANY * len(dead[kind]):
-            if constants and kind == "scaled" and len(dead[other]) < SURE:
+        if dead[other] and len(dead[other]) >= DEAD_RATIO * len(dead[kind]):
+            if constants and kind == "scaled" and len(dead[other]) < MIN_DEAD_FIELDS:
                 return None
             fields = (
                 "no field has an effect"
@@ -97,9 +97,11 @@ def _by_effect(effect: Mapping[Takes, NDArray[np.float64]], constants: bool) -> 
     return None
 
 
-def _dead(effect: NDArray[np.float64], other: NDArray[np.float64]) -> list[str]:
+def _dead_fields(effect: NDArray[np.float64], other: NDArray[np.float64]) -> list[str]:
     """Fields without ``effect`` that have one among the other rows."""
-    return [FEATURES[field] for field in np.flatnonzero((other > ALIVE) & (effect < DEAD * other))]
+    return [
+        FEATURES[field] for field in np.flatnonzero((other > MIN_EFFECT) & (effect < MAX_DEAD_EFFECT * other))
+    ]
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class _Measures:
     scores: NDArray[np.float64] | None
 
     @staticmethod
-    def by(roles: Roles, plain: Mapping[Takes, Arrays], kind: Takes) -> _Measures:
+    def by(roles: Roles, plain: Mapping[InputKind, Arrays], kind: InputKind) -> _Measures:
         """Those for rows of a kind; ``plain`` are the answers to rows of either kind."""
         label = None if roles.label is None else plain["raw"][roles.label].reshape(-1)[0]
         if not roles.score or any(is_probability(columns_of(roles.score, a)) for a in plain.values()):
@@ -133,7 +135,7 @@ class _Measures:
         return np.array(measures, np.float64)
 
 
-def _same(plain: Mapping[Takes, Arrays], roles: Roles) -> bool:
+def _same_answers(plain: Mapping[InputKind, Arrays], roles: Roles) -> bool:
     """Whether rows of both kinds get the same answers."""
     if roles.label is not None and (plain["raw"][roles.label] != plain["scaled"][roles.label]).any():
         return False
@@ -150,13 +152,13 @@ def _scores(roles: Roles, arrays: Arrays) -> NDArray[np.float64]:
     return np.asarray(columns[:, 1] - columns[:, 0])
 
 
-def _with(rows: NDArray[np.float64], other: NDArray[np.float64], field: int) -> NDArray[np.float64]:
+def _replace_field(rows: NDArray[np.float64], other: NDArray[np.float64], field: int) -> NDArray[np.float64]:
     changed = rows.copy()
     changed[:, field] = other[:, field]
     return changed
 
 
-def holds_constants(model: onnx.ModelProto, scaler: Scaler) -> bool:
+def contains_scaler_constants(model: onnx.ModelProto, scaler: Scaler) -> bool:
     """Whether the scaler's means and its scales, or their inverses, stand among the graph's constants."""
     names = [name for name in FEATURES if abs(scaler.mean[FEATURES.index(name)]) > 1e-6]
     means = {np.float32(scaler.mean[FEATURES.index(name)]) for name in names}

@@ -13,7 +13,7 @@ from weather.importing.understanding.outputs import Outputs
 from weather.importing.understanding.scaling import Verdict
 
 
-def below(difference: float) -> str:
+def describe_difference(difference: float) -> str:
     """A difference in words, to the next power of ten: its digits change with the processor."""
     return f"less than {10.0 ** np.ceil(np.log10(difference)):g}" if difference else "nothing"
 
@@ -36,7 +36,7 @@ class Understanding:
     def lines(self) -> list[str]:
         """For people, one fact a line."""
         label, score, check = self.outputs.label, self.outputs.score, self.difference
-        scaler = "the scaler" if self.verdict.takes == "scaled" else "the model itself"
+        scaler = "the scaler" if self.verdict.input_kind == "scaled" else "the model itself"
         lines = [f"scaled by {scaler}: {self.verdict.reason}"]
         if label is None:
             lines.append(f"label: none; it is {POSITIVE} where that is likelier than not")
@@ -50,7 +50,7 @@ class Understanding:
             way = f", by the {score.squash} of a logit" if score.squash else ""
             way += ", as 1 less that of no rain" if score.complement else ""
             lines.append(f"probability: output {' and '.join(score.names)}{column}{way}")
-        apart = "" if check.score is None else f", scores by {below(check.score)}"
+        apart = "" if check.score is None else f", scores by {describe_difference(check.score)}"
         ties = f" and {check.ties} at a tie" if check.ties else ""
         rows = f"beside ONNX Runtime on the original, {check.rows:,} rows"
         return [*lines, f"{rows}: {check.labels} labels differ{ties}{apart}", *self.remarks]
@@ -59,7 +59,7 @@ class Understanding:
         """The same for scripts."""
         label, score, check = self.outputs.label, self.outputs.score, self.difference
         return {
-            "scaled_by": "scaler" if self.verdict.takes == "scaled" else "model",
+            "scaled_by": "scaler" if self.verdict.input_kind == "scaled" else "model",
             "scaled_by_reason": self.verdict.reason,
             "label": label and {"output": label.name, "rain": label.rain, "classes": list(label.classes)},
             "probability": None

@@ -37,14 +37,14 @@ def with_float32_trees(model: onnx.ModelProto, inputs: Inputs) -> onnx.ModelProt
     return changed
 
 
-MOVERS = frozenset(
+DATA_MOVEMENT_OPS = frozenset(
     {"Identity", "Cast", "Concat", "FeatureVectorizer", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
     | {"Slice", "Gather", "Transpose", "Split", "ArrayFeatureExtractor", "Constant"}
 )
 """Operations that move numbers about without computing."""
 
 
-def as_defined(model: onnx.ModelProto) -> onnx.ModelProto:
+def with_standard_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with labels and scores as ONNX defines them, where its trees have weights for both
     classes: what CatBoost writes, and XGBoost for ``multi:softprob``.
 
@@ -125,11 +125,11 @@ def _numbers(attribute: onnx.AttributeProto) -> NDArray[Any]:
 
 def scaled_in_float32(model: onnx.ModelProto, inputs: Inputs) -> bool:
     """Whether trees compare values that the graph computes from its float32 input."""
-    makers = {name: node for node in model.graph.node for name in node.output}
+    producers = {name: node for node in model.graph.node for name in node.output}
     pending = [name for node in model.graph.node if _trees(node) for name in node.input[:1]]
     while pending:
-        node = makers.get(pending.pop())
-        if node is not None and node.op_type not in MOVERS:
+        node = producers.get(pending.pop())
+        if node is not None and node.op_type not in DATA_MOVEMENT_OPS:
             return inputs.element != TensorProto.DOUBLE
         pending.extend(node.input if node is not None else ())
     return False
