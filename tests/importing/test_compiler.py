@@ -76,7 +76,7 @@ def test_a_float64_graph_compares_what_its_trees_were_fitted_on() -> None:
         model = stump(3, value, TensorProto.DOUBLE)
         compiled = compile_pair(pair(model, hints=above))
         assert Classifier(compiled.model)(row[None])[0][0] == (threshold >= np.float32(value))
-        assert any("compare float32 values" in line for line in compiled.lines)
+        assert any("compare values in float32" in line for line in compiled.lines)
 
 
 def test_a_label_and_score_in_columns_order_are_taken_from_the_order() -> None:
@@ -89,7 +89,7 @@ def test_a_label_and_score_in_columns_order_are_taken_from_the_order() -> None:
 
 def test_who_scales_must_be_said_where_it_cannot_be_told() -> None:
     model = stump(1, 0.8)
-    with pytest.raises(BadArtifact, match="can't be told whether the model scales its input itself"):
+    with pytest.raises(BadArtifact, match="cannot determine whether the model scales its input itself"):
         compile_pair(pair(model))
     rows = weather_rows(300)
     raw = compile_pair(pair(model, hints=Hints(input_kind="raw")))
@@ -134,13 +134,13 @@ def test_a_joined_graph_that_answers_otherwise_is_refused(monkeypatch: pytest.Mo
         )
 
     monkeypatch.setattr(joining, "_add_input", faulty)
-    with pytest.raises(BadArtifact, match="answers differently behind its scaler"):
+    with pytest.raises(BadArtifact, match="gives different results when joined to its scaler"):
         compile_pair(pair(stump(5, 0.5)))
 
 
 def test_a_constant_model_is_served_with_a_warning() -> None:
     compiled = compile_pair(pair(stump(5, 1e6)))
-    assert any(line.startswith("WARNING: it gives the same label for all") for line in compiled.lines)
+    assert any(line.startswith("WARNING: the model gives the same label for all") for line in compiled.lines)
     rain, chance = Classifier(compiled.model)(weather_rows(10))
     assert not rain.any()
     assert chance is not None

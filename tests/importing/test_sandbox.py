@@ -97,7 +97,7 @@ def test_stdout_has_the_answer_alone() -> None:
     """ONNX Runtime prints to stdout when it can't make a session of a graph."""
     model = onnx.load_from_string(old_system.svm())
     model.graph.node[0].op_type = "NoSuchOperation"
-    with pytest.raises(BadArtifact, match=r"not sound ONNX|can't run the model"):
+    with pytest.raises(BadArtifact, match=r"not valid ONNX|can't run the model"):
         compile_in_subprocess(pair(model.SerializeToString()))
     request: dict[str, object] = {
         "scaler": None,

@@ -132,14 +132,12 @@ def import_artifacts(arguments: argparse.Namespace) -> None:
         print_message(line, "yellow" if line.startswith("WARNING") else "")
     if agreement:
         out = f", {agreement.left_out:,} more are outside of what is accepted" if agreement.left_out else ""
-        apart = (
-            ""
-            if agreement.probability is None
-            else f", probabilities by {describe_difference(agreement.probability)}"
-        )
+        largest = agreement.probability
+        apart = "" if largest is None else f", probabilities by {describe_difference(largest)}"
         ties = f" but for {agreement.ties} at a tie" if agreement.ties else ""
         print_message(
-            f"beside {arguments.check}, {agreement.rows:,} rows{out}: no label differs{ties}{apart}", "green"
+            f"compared with {arguments.check}, {agreement.rows:,} rows{out}: no label differs{ties}{apart}",
+            "green",
         )
     if known:
         print_message(f"{known.name}; {POSITIVE} above probability {known.threshold:g}")

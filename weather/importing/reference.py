@@ -1,4 +1,4 @@
-"""Comparing the forecasts that would be served with those in a user's file (``import --check``)."""
+"""Compares the forecasts that would be served with those in a user's file (``import --check``)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_BYTES = 256 << 20
 
 TOLERANCE, APPROXIMATE = 1e-5, 5e-3
 """Allowed differences of probabilities. The second is for scikit-learn's ``SVC(probability=True)``: its
-``predict_proba`` solves a pairwise system to 0.005, where the ONNX file has the sigmoid.
+``predict_proba`` solves a pairwise system to 0.005, but the ONNX file has the sigmoid.
 """
 
 
@@ -47,7 +47,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The result of a comparison without a fault.
+    """The result of a successful comparison.
 
     ``rows`` is the number of compared rows, and ``left_out`` that of rows that the service does not accept.
     ``probability`` is the largest difference of probabilities, None if there are none. ``ties`` is the number

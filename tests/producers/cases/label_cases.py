@@ -122,11 +122,11 @@ def main() -> None:
         label,
         chance,
         rain_label="1",
-        remark="the other way round",
+        remark="is inverted",
     )
     worded = LogisticRegression().fit(Z, np.where(Y, "Rain", "No_Rain"))
     plain = convert(worded, options={"zipmap": False})
-    save("reversed_columns_words", reversed_columns(plain), label, chance, remark="the other way round")
+    save("reversed_columns_words", reversed_columns(plain), label, chance, remark="is inverted")
     save(
         "three_outputs",
         also(convert(model, options={"zipmap": False})),

@@ -18,7 +18,7 @@ from weather.importing.understanding.outputs import Label, Outputs, Score
 from weather.model.classifier import INPUT, PROBABILITY, RAIN
 
 PREFIX = "model/"
-"""The prefix of all names of the classifier's graph, so that they cannot collide with the names added here."""
+"""The prefix of all names of the classifier's graph, so that none collides with the names added here."""
 
 SHAPE_OPS = frozenset({"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 """Operations that only change the shape."""
@@ -32,7 +32,7 @@ class Joint:
     """What is joined to a graph.
 
     ``scaler`` comes before it, None if the graph scales its input itself. ``order`` names its columns.
-    ``inputs`` and ``outputs`` have the names of the original graph. With ``single``, observations are float32.
+    ``inputs`` and ``outputs`` keep the original names. With ``single``, observations are float32.
     """
 
     scaler: Scaler | None
@@ -115,7 +115,7 @@ def join(body: onnx.ModelProto, joint: Joint, scored: bool) -> bytes:
 
 
 def _add_input(nodes: _Nodes, joint: Joint) -> None:
-    """Add the scaler (float64, as in scikit-learn), the reordering of columns and the casts to input types."""
+    """Add the scaler (float64, as in scikit-learn), the reordering of columns and the casts of types."""
     rows, element = INPUT, TensorProto.FLOAT if joint.single else TensorProto.DOUBLE
     dtype = helper.tensor_dtype_to_np_dtype(element)
     if joint.scaler is not None:

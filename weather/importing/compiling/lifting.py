@@ -31,8 +31,9 @@ MIN_MATCHES = 4
 def with_float64_scaling(
     model: onnx.ModelProto, inputs: Inputs, scaler: Scaler
 ) -> tuple[onnx.ModelProto, Inputs] | None:
-    """The model with what comes before its first other operation computed in float64; None if it has no
-    scaling whose constants are the scaler's, or a subgraph.
+    """The model with float64 inputs and scaling, cast to float32 before the first other operation.
+
+    None if the model has a subgraph, or no scaling with the constants of the scaler.
     """
     if any(a.HasField("g") or a.graphs for node in model.graph.node for a in node.attribute):
         return None

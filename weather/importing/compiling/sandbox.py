@@ -33,7 +33,8 @@ def compile_in_subprocess(
     """Run ``compile_pair`` in a subprocess.
 
     Raises:
-        BadArtifact: as in ``compile_pair``, or the process crashed or took more than ``seconds`` or ``memory`` bytes.
+        BadArtifact: as in ``compile_pair``, or the process crashed or took more than ``seconds`` or
+            ``memory`` bytes.
     """
     request = json.dumps(
         {

@@ -1,4 +1,4 @@
-"""Finding the contract's fields by the names of columns."""
+"""Finds the contract's fields by the names of columns."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def order_of(names: Sequence[str], what: str) -> tuple[tuple[str, ...], str]:
     fields = [field_of(name) for name in names]
     known = [field for field in fields if field is not None]
     if len(set(known)) < len(known) or len(names) != len(FEATURES):
-        raise BadArtifact(f"{what} are {', '.join(names)}, which can't be told apart: {_wanted()}")
+        raise BadArtifact(f"{what} are {', '.join(names)}, which are ambiguous: {_wanted()}")
     if len(known) == len(FEATURES):
         remark = "" if known == list(FEATURES) else f"{what} are in the order {', '.join(known)}"
         return tuple(known), remark
     if any(field not in (None, own) for field, own in zip(fields, FEATURES, strict=True)):
-        raise BadArtifact(f"{what} are {', '.join(names)}, in an order that can't be told: {_wanted()}")
-    return FEATURES, f"{what} are {', '.join(names)}: taken for {', '.join(FEATURES)}, in this order"
+        raise BadArtifact(f"{what} are {', '.join(names)}, in an order that is ambiguous: {_wanted()}")
+    return FEATURES, f"{what} are {', '.join(names)}: assumed to be {', '.join(FEATURES)}, in this order"
 
 
 def _wanted() -> str:

@@ -1,4 +1,4 @@
-"""What a user states about a model because its files do not."""
+"""Options in which a user states what the files of a model do not."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Reads pickles and joblib files without running anything that they name.
 
-A pickle is a program for a small stack machine. This is such a machine that has no way to import,
-call or look up anything: a class or function stays the name that it is, and what the pickle would
-create or call becomes an ``Instance`` that holds the arguments.
+A pickle is a program for a small stack machine. This module implements it without any import,
+call or lookup: a class or function is kept as its name, and each object that the pickle would create
+becomes an ``Instance`` that holds the arguments.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ VALUES = frozenset(
         *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
     }
 )
-"""Opcodes whose argument is the value that they push."""
+"""Opcodes that push their argument."""
 
 JOBLIB_ARRAYS = frozenset(
     f"{package}.numpy_pickle.NumpyArrayWrapper" for package in ("joblib", "sklearn.externals.joblib")
 )
-"""Where joblib writes such an object, the numbers of an array follow outside of the pickle."""
+"""joblib writes the values of an array after such an object, outside of the pickle."""
 
 MAX_NAME = 256
 MAX_ARRAY_BYTES = 1 << 20
@@ -48,8 +48,10 @@ class Name:
 
 @dataclass(eq=False)
 class Instance:
-    """What the pickle would have made by calling ``name`` with ``args``; ``state`` is what it would
-    have been given afterwards. For a joblib array ``data`` is what follows it in the file.
+    """An object that unpickling would create by calling ``name`` with ``args``.
+
+    ``state`` is the state that it would set afterwards. For a joblib array, ``data`` are the values that
+    follow it in the file.
     """
 
     name: str
@@ -59,7 +61,7 @@ class Instance:
 
 
 class _Machine:
-    """One run over a stream. ``names`` are those that may occur."""
+    """A pickle machine for one stream; ``names`` are the allowed classes and functions."""
 
     def __init__(self, stream: BytesIO, names: Collection[str], nested: bool = False) -> None:
         self.stream = stream
@@ -78,12 +80,12 @@ class _Machine:
         raise EOFError("no STOP")
 
     def operations(self) -> Iterator[tuple[str, object]]:
-        """Name and argument of each operation. The stream may be read in between."""
+        """Name and argument of each operation. The stream may be read between two of them."""
         while code := self.stream.read(1):
             if code not in OPCODES:
                 raise ValueError(f"unknown opcode {code!r}")
             opcode = OPCODES[code]
-            if opcode.name == "STRING":  # pickletools reads ASCII alone; Python 2 wrote any bytes
+            if opcode.name == "STRING":  # pickletools reads ASCII only; Python 2 wrote any bytes
                 quoted = self.stream.readline().strip()
                 yield opcode.name, _expect(bytes, codecs.escape_decode(quoted[1:-1])[0]).decode("latin-1")
             else:
@@ -152,19 +154,24 @@ class _Machine:
         return items
 
     def name(self, module: str, attribute: str) -> Name:
-        """A name, refused if it is none of those that may occur."""
+        """A name, if it is one of the allowed ones.
+
+        Raises:
+            BadArtifact: it is not allowed, or too long.
+        """
         if len(module) + len(attribute) > MAX_NAME:
             raise BadArtifact("it has a name of more than 256 characters")
         text = f"{module}.{attribute}"
         if text not in self.names:
             raise BadArtifact(
-                f"the pickle names {text}, which a StandardScaler does not need; nothing of it was run"
+                f"the pickle names {text}, which a StandardScaler does not need; no code was run"
             )
         return Name(text)
 
     def joblib_data(self, state: object) -> object:
-        """The numbers of a joblib array as bytes, or the array that is pickled here because it holds
-        objects. joblib 1.2 and later align the numbers by a length byte and as much padding.
+        """The values of a joblib array as bytes, or the array itself, which is pickled if it holds objects.
+
+        joblib 1.2 and later align the values: a byte with the length of the padding, then the padding.
         """
         match state:
             case {"shape": (int(count),), "dtype": Instance(name="numpy.dtype", args=(str(code), *_))}:
@@ -181,18 +188,18 @@ class _Machine:
 
 
 def load(content: bytes, names: Collection[str]) -> object:
-    """The object in a pickle of protocol 0 to 5 or in an uncompressed joblib file.
+    """Load the object in a pickle of protocol 0 to 5 or in an uncompressed joblib file.
 
-    ``names`` are the classes and functions that may occur, as ``module.attribute``. Time and memory
+    ``names`` are the allowed classes and functions, as ``module.attribute``. Time and memory
     are bounded by the length of ``content``.
 
     Raises:
-        BadArtifact: truncated, not a pickle, another name, or an operation that no pickled
-            StandardScaler uses.
+        BadArtifact: it is truncated or not a pickle, or has a name that is not allowed or an operation that
+            no pickled StandardScaler uses.
     """
     try:
         with warnings.catch_warnings():
-            # Python only warns of an escape that does not exist; no pickled StandardScaler has one.
+            # Python only warns about invalid escapes; no pickled StandardScaler has one.
             warnings.simplefilter("error", DeprecationWarning)
             return _Machine(BytesIO(content), names).run()
     except BadArtifact:

@@ -1,4 +1,4 @@
-"""Checking that a scaler's means are in the contract's units, and guessing the unit if they are not."""
+"""Checks that a scaler's means are in the contract's units, and guesses the unit if they are not."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ CONVERSIONS: dict[str, tuple[tuple[str, float, float], ...]] = {
 """For each unit of the contract: other units in use, with the factor and the shift that convert from them."""
 
 ODD_FACTOR = 1.03
-"""A standard deviation above the largest possible one by this factor is odd; below, it may be rounding."""
+"""A standard deviation larger than the largest possible one times this factor is reported; a smaller excess
+may be rounding.
+"""
 
 
 def check_means(mean: NDArray[np.float64], scale: NDArray[np.float64] | None) -> list[str]:
-    """Remarks on standard deviations that are odd; both arrays are float64[7] in the contract's order.
+    """Remarks on implausible standard deviations; both arrays are float64[7] in the contract's order.
 
     Raises:
         BadArtifact: a mean is outside the range that the contract accepts for its field.

@@ -1,4 +1,4 @@
-"""Which of a model's two classes is rain."""
+"""Finds which of a model's two classes is rain."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from weather.importing.errors import BadArtifact
 from weather.importing.reading.vocabulary import DRY_WORDS, RAIN_WORDS, STEMS
 
 NEGATIONS = frozenset({"no", "not", "non", "none", "never", "without", "wont"})
-"""Words that turn a label into its contrary: ``no_rain_tomorrow``."""
+"""Words that negate a label: ``no_rain_tomorrow``."""
 
 BOOLEANS = {"false": 0.0, "true": 1.0}
-"""Truth values, which converters write as numbers."""
+"""Booleans, which converters write as numbers."""
 
 NUMERIC_PAIRS = ({0.0, 1.0}, {-1.0, 1.0}, {1.0, 2.0})
-"""Pairs of numbers of which the greater is rain."""
+"""Pairs of numeric classes in which the greater is rain."""
 
 
 def normalized(label: object) -> str:
-    """A label as it is compared: without capitals, blanks and signs."""
+    """A label in lower case, without blanks, underscores and punctuation, for comparing."""
     return re.sub(r"[\W_]", "", str(label).lower())
 
 
@@ -30,11 +30,13 @@ WORDS = {normalized(word): True for word in (POSITIVE, *RAIN_WORDS)} | {
 
 
 def rain_class(classes: Sequence[object], wanted: str | None) -> tuple[object, bool]:
-    """The class that is rain, and whether that is certain: by its word or by ``wanted``, what the user
-    says it is. Numbers say nothing: the greater is taken, as of 0 and 1.
+    """The class that is rain, and whether that is certain.
+
+    It is certain if the user states the class (``wanted``), or if the labels are known words. For numeric
+    classes the greater is assumed, as with 0 and 1.
 
     Raises:
-        BadArtifact: there are not two classes, ``wanted`` is neither, or the classes tell nothing.
+        BadArtifact: there are not two classes, ``wanted`` is neither of them, or the classes are unknown.
     """
     named = " and ".join(repr(label) for label in classes)
     if len(classes) != 2:
@@ -56,7 +58,7 @@ def rain_class(classes: Sequence[object], wanted: str | None) -> tuple[object, b
 
 
 def _meaning(label: object) -> bool | None:
-    """Whether a label says rain, None if it says neither that nor the contrary."""
+    """Whether a label means rain; None if it means neither class."""
     known = WORDS.get(normalized(label))
     words = set(re.split(r"[\W_]+", re.sub("n['’]t", "nt", str(label).lower())))
     if known is None and words & STEMS:
@@ -65,8 +67,9 @@ def _meaning(label: object) -> bool | None:
 
 
 def parse_labels(labels: Sequence[str], classes: Sequence[object], rain: object, where: str) -> list[bool]:
-    """Which of the labels in a user's file ``where`` say rain: they are the model's classes, or words, or
-    0 and 1.
+    """Whether each label of the file ``where`` means rain.
+
+    The labels are the model's classes, known words, or 0 and 1.
 
     Raises:
         BadArtifact: they are none of these.

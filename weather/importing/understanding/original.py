@@ -1,4 +1,4 @@
-"""The imported graph as it came, made ready to be run and to be joined: no ZipMap, any number of rows."""
+"""Prepares the imported graph for running and joining: removes ZipMap and frees the number of rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IR_VERSION = 8
 TIE = 1e-5
 
 Arrays = dict[str, NDArray[Any]]
-"""The outputs of a graph by name, each with a first dimension of one entry a row."""
+"""The outputs of a graph by name, each with one entry per row in its first dimension."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Original:
 
     @property
     def names(self) -> list[str]:
-        """Of the outputs."""
+        """The names of the outputs."""
         return [output.name for output in self.model.graph.output]
 
     def run(self, rows: NDArray[np.float64]) -> Arrays:
-        """What ONNX Runtime makes of float64[n, 7] rows, in the graph's order of columns.
+        """Run the graph in ONNX Runtime on float64[n, 7] rows in the graph's order of columns.
 
         Raises:
             BadArtifact: it can't run the graph.
@@ -60,11 +60,11 @@ class Original:
 
 
 def read_original(content: bytes, probe: NDArray[np.float64]) -> Original:
-    """An ONNX model, checked; ``probe`` are rows to run it on, float64[n, 7].
+    """Read and check an ONNX model; ``probe`` float64[n, 7] are rows to run it on.
 
     Raises:
-        BadArtifact: not ONNX, an opset that is too old, inputs that don't fit, or a fixed number of
-            rows that can't be freed.
+        BadArtifact: not ONNX, an opset that is too old, inputs that do not fit, or a fixed batch size
+            that cannot be removed.
     """
     model = parsed(content)
     inputs = read_inputs(model)
@@ -74,7 +74,7 @@ def read_original(content: bytes, probe: NDArray[np.float64]) -> Original:
     remarks = inputs.remarks
     if inputs.batch is not None:
         model = _with_free_batch(model, inputs, probe[: 4 * inputs.batch + 32])
-        remarks += (f"the model took exactly {inputs.batch} row(s) at once: it takes any number now",)
+        remarks += (f"the model had a fixed batch size of {inputs.batch}: it now takes any number of rows",)
         inputs = Inputs(inputs.columns, inputs.order, None)
     return Original(model, inputs, zipmap_classes, remarks)
 
@@ -89,14 +89,14 @@ def _check_model(model: onnx.ModelProto) -> None:
     try:
         onnx.checker.check_model(model)
     except Exception as error:  # the checker's exceptions have no common base
-        raise BadArtifact(f"the model is not sound ONNX: {str(error).strip()[:300]}") from error
+        raise BadArtifact(f"the model is not valid ONNX: {str(error).strip()[:300]}") from error
 
 
 def _remove_zipmaps(model: onnx.ModelProto) -> dict[str, list[object]]:
-    """Make the matrix that a ZipMap is fed the output in its place; the classes by output.
+    """Replace each ZipMap output by the matrix that the ZipMap reads; returns the classes by output.
 
-    The types and shapes of outputs are left out: exporters write wrong ones, and ONNX Runtime finds
-    the right ones for itself.
+    Drops the types and shapes of outputs: exporters write wrong ones, and ONNX Runtime infers the right
+    ones.
     """
     graph = model.graph
     zipmaps = {node.output[0]: node for node in graph.node if node.op_type == "ZipMap"}
@@ -126,7 +126,7 @@ def classes_of(node: onnx.NodeProto) -> list[object]:
 
 
 def _with_free_batch(model: onnx.ModelProto, inputs: Inputs, probe: NDArray[np.float64]) -> onnx.ModelProto:
-    """The model with a free number of rows, if its answers are the same row by row."""
+    """The model with a free batch dimension, if its results for each row stay the same."""
     expected = _run(_session(model), inputs, probe)
     free = Inputs(inputs.columns, inputs.order, None)
     for patch in (_free_inputs, _free_reshapes):
@@ -143,17 +143,17 @@ def _with_free_batch(model: onnx.ModelProto, inputs: Inputs, probe: NDArray[np.f
         except BadArtifact:
             continue
     raise BadArtifact(
-        f"the model takes exactly {inputs.batch} row(s) at once, and other numbers of rows give other "
-        "answers: export it with a free first dimension (dynamic batch)"
+        f"the model has a fixed batch size of {inputs.batch}, and other batch sizes give other results: "
+        "export it with a free first dimension (dynamic batch)"
     )
 
 
 def _free_inputs(model: onnx.ModelProto, batch: int) -> None:
-    """Nothing but the dimensions of the input."""
+    """Change nothing else: only the dimensions of the input are freed."""
 
 
 def _free_reshapes(model: onnx.ModelProto, batch: int) -> None:
-    """Free the number of rows in the constant shapes of Reshape nodes, too."""
+    """Also free the batch dimension in the constant shapes of Reshape nodes."""
     shapes = {node.input[1] for node in model.graph.node if node.op_type == "Reshape"}
     constants = [*model.graph.initializer, *_constants(model)]
     for tensor in constants:
@@ -173,8 +173,9 @@ def _constants(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def same_outputs(actual: Arrays, expected: Arrays) -> bool:
-    """Whether outputs are the same: numbers to 1e-5, everything else exactly but for rows at a tie,
-    where the last bit of a sum decides.
+    """Whether outputs are the same: floats to 1e-5, everything else exactly.
+
+    Labels of tied rows are not compared: they depend on the last bit of a sum.
     """
     floats = [name for name, array in expected.items() if array.dtype.kind == "f"]
     tied = np.zeros(len(next(iter(expected.values()), ())), bool)
@@ -206,8 +207,9 @@ def _session(model: onnx.ModelProto) -> Any:
 
 
 def _run(runtime: Any, inputs: Inputs, rows: NDArray[np.float64]) -> Arrays:
-    """Outputs that are tensors with an entry for each row; the last rows are repeated where the graph
-    takes a fixed number.
+    """Run the graph; returns the outputs that are tensors with one entry per row.
+
+    With a fixed batch size, the last row is repeated to fill the last batch.
     """
     batch = inputs.batch or len(rows)
     parts = []
