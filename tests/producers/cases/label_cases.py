@@ -83,7 +83,12 @@ def main() -> None:
     }.items():
         sk(f"zipmap_columns_{kind}", model, options={"zipmap": "columns"})
         sk(f"no_zipmap_{kind}", model, options={"zipmap": False})
-        sk(f"batch_of_one_{kind}", model, types=[("x", FloatTensorType([1, 7]))], remark="took exactly 1 row")
+        sk(
+            f"batch_of_one_{kind}",
+            model,
+            types=[("x", FloatTensorType([1, 7]))],
+            remark="had a fixed batch size of 1",
+        )
         sk(
             f"batch_of_one_matrix_{kind}",
             model,

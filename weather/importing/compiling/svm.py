@@ -21,7 +21,7 @@ Parts = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
 
 @dataclass(frozen=True)
 class Fold:
-    """A scaler to fold into the constants of a machine with the input ``scaled``, which then reads ``raw``."""
+    """A scaler to fold into the constants of a machine with input ``scaled``, which then reads ``raw``."""
 
     scaled: str
     raw: str

@@ -132,13 +132,13 @@ def _consistent_score(
     agreement = _agreement(rain, score.of_rain(arrays))
     if agreement > MIN_AGREEMENT:
         return score
-    turned = (
+    inverted = (
         replace(score, complement=not score.complement)
         if score.column is None
         else replace(score, column=1 - score.column)
     )
     if not score.probability:  # used for comparisons only; those of an SVMClassifier are inverted
-        return turned if agreement < 1 - MIN_AGREEMENT else None
+        return inverted if agreement < 1 - MIN_AGREEMENT else None
     names = ", ".join(score.names)
     if agreement >= 1 - MIN_AGREEMENT:
         raise BadArtifact(
@@ -154,7 +154,7 @@ def _consistent_score(
             f"--rain-label {label.rain} if the labels are right, --rain-label {dry} if {dry} is rain"
         )
     remarks.append(f"{names} is inverted: the label shows that it is the probability of the other class")
-    return turned
+    return inverted
 
 
 def _agreement(rain: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
