@@ -87,7 +87,7 @@ def test_a_label_and_score_in_columns_order_are_taken_from_the_order() -> None:
     assert (Classifier(compiled.model)(rows)[0] == expected).all()
 
 
-def test_who_scales_must_be_said_where_it_cannot_be_told() -> None:
+def test_an_undetermined_kind_of_input_must_be_stated() -> None:
     model = stump(1, 0.8)
     with pytest.raises(BadArtifact, match="cannot determine whether the model scales its input itself"):
         compile_pair(pair(model))
