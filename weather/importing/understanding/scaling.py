@@ -31,9 +31,7 @@ DEAD_RATIO = 3
 """Minimum ratio between the numbers of dead fields in the wrong and in the right kind of rows."""
 
 MIN_DEAD_FIELDS = 3
-"""Minimum number of fields dead in raw rows only, for a graph that contains the scaler's constants to be one
-that takes scaled rows.
-"""
+"""A graph with the scaler's constants takes scaled rows only if this many fields are dead in raw rows."""
 
 
 @dataclass(frozen=True)
