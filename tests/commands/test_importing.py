@@ -59,7 +59,7 @@ def test_import_takes_what_the_files_cannot_tell(tmp_path: Path) -> None:
     for name, option, line in (
         ("class_0_is_rain", ("--rain-label", "0"), "0 is Rain, 1 is No_Rain"),
         ("net_logit_told", ("--logit",), "sigmoid of a logit"),
-        ("told_raw", ("--input", "raw"), "so it was said with --input"),
+        ("told_raw", ("--input", "raw"), "stated with --input"),
     ):
         pair = ("--scaler", FIXTURES / name / "scaler.pkl", "--model", FIXTURES / name / "model.onnx")
         done = run_cli("import", *pair, *option, home=tmp_path)

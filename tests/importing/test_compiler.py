@@ -59,7 +59,7 @@ def test_a_threshold_is_met_in_float64() -> None:
         row = OLD_SCALER.mean.copy()
         row[3] = value
         threshold = np.float32(OLD_SCALER.transform(row)[3])
-        compiled = compile_pair(pair(stump(3, float(threshold)), hints=Hints(takes="scaled")))
+        compiled = compile_pair(pair(stump(3, float(threshold)), hints=Hints(input_kind="scaled")))
         assert Classifier(compiled.model)(row[None])[0][0], value
         mean, scale = OLD_SCALER.mean.astype(np.float32), OLD_SCALER.scale.astype(np.float32)
         wrong += ((row.astype(np.float32) - mean) / scale)[3] < threshold
@@ -71,31 +71,31 @@ def test_a_float64_graph_compares_what_its_trees_were_fitted_on() -> None:
     row[3] = 250.0
     threshold = np.float32(OLD_SCALER.transform(row)[3])
     assert float(threshold) != OLD_SCALER.transform(row)[3]
-    above = Hints(takes="scaled")
+    above = Hints(input_kind="scaled")
     for value in (float(threshold), float(np.nextafter(threshold, np.float32(9)))):
         model = stump(3, value, TensorProto.DOUBLE)
         compiled = compile_pair(pair(model, hints=above))
         assert Classifier(compiled.model)(row[None])[0][0] == (threshold >= np.float32(value))
-        assert any("compare float32 values" in line for line in compiled.lines)
+        assert any("compare values in float32" in line for line in compiled.lines)
 
 
 def test_a_label_and_score_in_columns_order_are_taken_from_the_order() -> None:
     mixed = Scaler(OLD_SCALER.mean, OLD_SCALER.scale, FEATURES[::-1])
-    compiled = compile_pair(pair(stump(0, 0.5), mixed, Hints(takes="scaled")))
+    compiled = compile_pair(pair(stump(0, 0.5), mixed, Hints(input_kind="scaled")))
     rows = weather_rows(200)
     expected = OLD_SCALER.transform(rows)[:, 6] >= 0.5
     assert (Classifier(compiled.model)(rows)[0] == expected).all()
 
 
-def test_who_scales_must_be_said_where_it_cannot_be_told() -> None:
+def test_an_undetermined_kind_of_input_must_be_stated() -> None:
     model = stump(1, 0.8)
-    with pytest.raises(BadArtifact, match="can't be told whether the model scales its input itself"):
+    with pytest.raises(BadArtifact, match="cannot determine whether the model scales its input itself"):
         compile_pair(pair(model))
     rows = weather_rows(300)
-    raw = compile_pair(pair(model, hints=Hints(takes="raw")))
+    raw = compile_pair(pair(model, hints=Hints(input_kind="raw")))
     assert raw.scaler is None
     assert (Classifier(raw.model)(rows)[0] == (rows[:, 1].astype(np.float32) >= np.float32(0.8))).all()
-    scaled = compile_pair(pair(model, hints=Hints(takes="scaled")))
+    scaled = compile_pair(pair(model, hints=Hints(input_kind="scaled")))
     assert scaled.scaler is OLD_SCALER
     assert (Classifier(scaled.model)(rows)[0] == (OLD_SCALER.transform(rows)[:, 1] >= 0.8)).all()
 
@@ -103,7 +103,7 @@ def test_who_scales_must_be_said_where_it_cannot_be_told() -> None:
 def test_names_of_the_models_own_do_not_meet_ours() -> None:
     """A compiled graph is a model like any other: it has every name that compiling uses."""
     first = compile_pair(pair(old_system.svm(probabilities=True)))
-    second = compile_pair(pair(first.model, None, Hints(takes="raw")))
+    second = compile_pair(pair(first.model, None, Hints(input_kind="raw")))
     rows = weather_rows(300)
     (rain, chance), (again, chance_again) = Classifier(first.model)(rows), Classifier(second.model)(rows)
     assert (rain == again).all()
@@ -125,7 +125,7 @@ def test_the_graph_declares_what_it_takes() -> None:
 
 def test_a_joined_graph_that_answers_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A named test double: a joint that scales in another way, which no model here provokes."""
-    before = joining._before
+    before = joining._add_input
 
     def faulty(nodes: joining._Nodes, joint: joining.Joint) -> None:
         before(nodes, joint)
@@ -133,14 +133,14 @@ def test_a_joined_graph_that_answers_otherwise_is_refused(monkeypatch: pytest.Mo
             onnx.numpy_helper.from_array(OLD_SCALER.mean + np.array([0, 0, 0, 0, 0, 2.0, 0]), "mean")
         )
 
-    monkeypatch.setattr(joining, "_before", faulty)
-    with pytest.raises(BadArtifact, match="answers differently behind its scaler"):
+    monkeypatch.setattr(joining, "_add_input", faulty)
+    with pytest.raises(BadArtifact, match="gives different results when joined to its scaler"):
         compile_pair(pair(stump(5, 0.5)))
 
 
 def test_a_constant_model_is_served_with_a_warning() -> None:
     compiled = compile_pair(pair(stump(5, 1e6)))
-    assert any(line.startswith("WARNING: it gives the same label for all") for line in compiled.lines)
+    assert any(line.startswith("WARNING: the model gives the same label for all") for line in compiled.lines)
     rain, chance = Classifier(compiled.model)(weather_rows(10))
     assert not rain.any()
     assert chance is not None

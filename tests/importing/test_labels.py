@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from weather.importing.errors import BadArtifact
-from weather.importing.understanding.labels import rain_class, rain_in
+from weather.importing.understanding.labels import parse_labels, rain_class
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_what_is_neither_class_is_refused(wanted: str) -> None:
 
 def test_a_users_own_words_are_understood() -> None:
     labels = ["rain in 4 h", "no rain in 4 h"]
-    assert rain_in(labels, [0, 1], 1, "mine.csv") == [True, False]
+    assert parse_labels(labels, [0, 1], 1, "mine.csv") == [True, False]

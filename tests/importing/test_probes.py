@@ -38,8 +38,8 @@ def test_half_of_them_repeat_values_as_instruments_give_them() -> None:
     rows = observations(OLD_SCALER, 512, np.random.default_rng(1))
     for index, name in enumerate(FEATURES):
         assert len(np.unique(rows[:, index])) < (500 if name not in BINARY else 3), name
-    uniform = probe_rows(OLD_SCALER, None, NO_TREES)[: probes.UNIFORM]
-    assert len(np.unique(uniform[:, 0])) == probes.UNIFORM
+    uniform = probe_rows(OLD_SCALER, None, NO_TREES)[: probes.UNIFORM_ROWS]
+    assert len(np.unique(uniform[:, 0])) == probes.UNIFORM_ROWS
 
 
 @pytest.mark.parametrize("threshold", [0.5, -0.25])
@@ -61,7 +61,7 @@ def test_the_binary_fields_are_those_of_the_contract(monkeypatch: pytest.MonkeyP
     rows = observations(OLD_SCALER, 200, np.random.default_rng(1))
     assert set(rows[:, 1]) == {0, 1}
     assert len(set(rows[:, 6])) > 2
-    uniform = probe_rows(OLD_SCALER, None, NO_TREES)[: probes.UNIFORM]
+    uniform = probe_rows(OLD_SCALER, None, NO_TREES)[: probes.UNIFORM_ROWS]
     assert set(uniform[:, 1]) == {0, 1}
 
 

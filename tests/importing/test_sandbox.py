@@ -18,7 +18,7 @@ from tests import old_system
 from tests.importing.graphs import OLD_SCALER, graph, pair
 from weather.importing.compiling import sandbox
 from weather.importing.compiling.compiler import compile_pair
-from weather.importing.compiling.sandbox import compile_apart
+from weather.importing.compiling.sandbox import compile_in_subprocess
 from weather.importing.errors import BadArtifact
 from weather.importing.reading.artifacts import Artifacts
 from weather.importing.reading.hints import Hints
@@ -26,7 +26,7 @@ from weather.importing.reading.scaler import Scaler
 
 
 def test_it_compiles_as_this_process_does(artifacts: Artifacts) -> None:
-    apart, here = compile_apart(artifacts), compile_pair(artifacts)
+    apart, here = compile_in_subprocess(artifacts), compile_pair(artifacts)
     assert apart.model == here.model
     assert (apart.lines, apart.notes, apart.calibrated) == (here.lines, here.notes, here.calibrated)
     assert apart.facts == here.facts
@@ -37,14 +37,14 @@ def test_it_compiles_as_this_process_does(artifacts: Artifacts) -> None:
 
 def test_hints_and_remarks_get_there() -> None:
     scaler = Scaler(OLD_SCALER.mean, OLD_SCALER.scale, remarks=("a remark",))
-    compiled = compile_apart(pair(old_system.svm(), scaler, Hints(rain_label="0")))
+    compiled = compile_in_subprocess(pair(old_system.svm(), scaler, Hints(rain_label="0")))
     assert compiled.facts["label"]["rain"] == 0
     assert "a remark" in compiled.lines
 
 
 def test_a_refusal_is_the_same() -> None:
     with pytest.raises(BadArtifact, match=r"it must be float\[n, 7\]"):
-        compile_apart(pair(old_system.svm(features=5)))
+        compile_in_subprocess(pair(old_system.svm(features=5)))
 
 
 def endless() -> bytes:
@@ -69,7 +69,7 @@ def endless() -> bytes:
 @pytest.mark.slow("waits for a time limit")
 def test_a_graph_that_loops_for_ever_is_given_up() -> None:
     with pytest.raises(BadArtifact, match="can't be checked in 20 s"):
-        compile_apart(pair(endless()), seconds=20)
+        compile_in_subprocess(pair(endless()), seconds=20)
 
 
 def test_a_graph_that_wants_a_terabyte_is_refused() -> None:
@@ -80,7 +80,7 @@ def test_a_graph_that_wants_a_terabyte_is_refused() -> None:
     ]
     model = graph(nodes, [("y", TensorProto.FLOAT, [None, 7])], {"size": np.array([1 << 38], np.int64)})
     with pytest.raises(BadArtifact, match=r"ONNX Runtime can't run the model|needs more memory"):
-        compile_apart(pair(model))
+        compile_in_subprocess(pair(model))
 
 
 def test_a_crash_is_a_refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -90,15 +90,15 @@ def test_a_crash_is_a_refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     with pytest.raises(BadArtifact, match=r"crashed on the model \(SIGSEGV\)"):
-        compile_apart(pair(old_system.svm()))
+        compile_in_subprocess(pair(old_system.svm()))
 
 
 def test_stdout_has_the_answer_alone() -> None:
     """ONNX Runtime prints to stdout when it can't make a session of a graph."""
     model = onnx.load_from_string(old_system.svm())
     model.graph.node[0].op_type = "NoSuchOperation"
-    with pytest.raises(BadArtifact, match=r"not sound ONNX|can't run the model"):
-        compile_apart(pair(model.SerializeToString()))
+    with pytest.raises(BadArtifact, match=r"not valid ONNX|can't run the model"):
+        compile_in_subprocess(pair(model.SerializeToString()))
     request: dict[str, object] = {
         "scaler": None,
         "remarks": [],

@@ -136,7 +136,7 @@ def test_a_malicious_file_is_refused_and_its_payload_did_not_run(form: str, tmp_
     evidence = tmp_path / "owned"
     path = tmp_path / "scaler"
     FORMS[form](Payload(evidence), path)
-    with pytest.raises(BadArtifact, match=r"names posix\.mkdir.*nothing of it was run"):
+    with pytest.raises(BadArtifact, match=r"names posix\.mkdir.*no code was run"):
         read_scaler(path)
     assert not evidence.exists()
     joblib.load(path)
@@ -230,10 +230,10 @@ def test_columns_in_another_order_without_names_are_noticed_where_a_mean_is_impo
 @pytest.mark.parametrize(
     ("names", "complaint"),
     [
-        (["humidity", "a", "b", "c", "d", "e", "f"], "in an order that can't be told"),
+        (["humidity", "a", "b", "c", "d", "e", "f"], "in an order that is ambiguous"),
         (["temp_f", *FEATURES[1:]], "temp_f is not in the contract's unit: temp_c is °C"),
         (["humidity_percent", *FEATURES[1:]], "humidity_percent is not in the contract's unit"),
-        (["temp", "temperature", *FEATURES[2:]], "can't be told apart"),
+        (["temp", "temperature", *FEATURES[2:]], "which are ambiguous"),
     ],
 )
 def test_columns_that_mean_something_else_are_refused(
@@ -247,7 +247,7 @@ def test_unknown_columns_are_taken_as_they_stand_and_said_so(tmp_path: Path) -> 
     scaler = read_scaler(pickled(fitted(names=[f"x{i}" for i in range(7)]), tmp_path))
     assert scaler.order == FEATURES
     assert scaler.remarks[0].startswith("the scaler's columns are x0, x1")
-    assert "taken for temp_c, humidity" in scaler.remarks[0]
+    assert "assumed to be temp_c, humidity" in scaler.remarks[0]
 
 
 def test_every_truncation_is_refused(tmp_path: Path) -> None:

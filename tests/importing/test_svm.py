@@ -67,7 +67,7 @@ def test_platt_probabilities_are_the_sigmoids() -> None:
 def test_other_kernels_run_as_they_are_and_say_so(kernel: str) -> None:
     model = old_system.svm(kernel)
     compiled = compile_pair(pair(model))
-    assert compiled.notes == (f"SVMClassifier runs as it is: its kernel is {kernel}",)
+    assert compiled.notes == (f"SVMClassifier is not rewritten: its kernel is {kernel}",)
     rows = weather_rows()
     rain, _ = Classifier(compiled.model)(rows)
     label, score = original(model, OLD_SCALER, rows)

@@ -15,8 +15,8 @@ from tests.importing.graphs import OLD_SCALER, graph, pair, stump
 from weather.importing.compiling.compiler import compile_pair
 from weather.importing.errors import BadArtifact
 from weather.importing.reading.hints import Hints
-from weather.importing.understanding.inputs import understood
-from weather.importing.understanding.trees import as_defined, scaled_in_float32
+from weather.importing.understanding.inputs import read_inputs
+from weather.importing.understanding.trees import scaled_in_float32, with_standard_outputs
 from weather.model.classifier import Classifier
 
 BELOW, ABOVE = [0.7, 0.3], [0.2, 0.8]
@@ -61,14 +61,14 @@ def run(model: onnx.ModelProto) -> tuple[list[Any], NDArray[Any]]:
 def test_the_label_is_that_of_the_higher_score(classes: Any, post: str) -> None:
     model = onnx.load_from_string(both(classes=classes, post=post))
     assert run(model)[0] != list(classes), "ONNX Runtime is right by now: this can go"
-    label, scores = run(as_defined(model))
+    label, scores = run(with_standard_outputs(model))
     assert label == list(classes)
     assert (scores == run(model)[1]).all()
 
 
 def test_labels_of_the_higher_score_are_served() -> None:
     model = both(classes=("Rain", "No_Rain"))
-    compiled = compile_pair(pair(model, hints=Hints(takes="scaled")))
+    compiled = compile_pair(pair(model, hints=Hints(input_kind="scaled")))
     rain, probability = Classifier(compiled.model)(OLD_SCALER.mean + ROWS * OLD_SCALER.scale)
     assert rain.tolist() == [True, False]
     assert probability is not None
@@ -79,7 +79,7 @@ def test_base_values_are_added_to_their_own_class() -> None:
     model = onnx.load_from_string(both([10.0, 10.4]))
     wanted = np.array([BELOW, ABOVE]) + np.array([10.0, 10.4])
     assert np.abs(run(model)[1] - wanted).max() > 1, "ONNX Runtime is right by now: this can go"
-    label, scores = run(as_defined(model))
+    label, scores = run(with_standard_outputs(model))
     np.testing.assert_allclose(scores, wanted, rtol=1e-6)
     assert label == [0, 1]
 
@@ -88,12 +88,12 @@ def test_base_values_that_no_tree_can_take_are_refused() -> None:
     weights: dict[str, Any] = {"class_treeids": [0] * 3, "class_nodeids": [1, 2, 2], "class_ids": [0, 0, 1]}
     model = onnx.load_from_string(both([1.0, 2.0], class_weights=[0.7, 0.2, 0.8], **weights))
     with pytest.raises(BadArtifact, match="convert it without them"):
-        as_defined(model)
+        with_standard_outputs(model)
 
 
 def test_trees_with_weights_for_one_class_are_left_alone() -> None:
     model = onnx.load_from_string(stump(0, 0.5))
-    assert as_defined(model) is model
+    assert with_standard_outputs(model) is model
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_trees_behind_float32_sums_are_noticed(
         nodes = [*before, onnx.NodeProto.FromString(model.graph.node[0].SerializeToString())]
         del model.graph.node[:]
         model.graph.node.extend(nodes)
-    assert scaled_in_float32(model, understood(model)) == (scaled and element == TensorProto.FLOAT)
+    assert scaled_in_float32(model, read_inputs(model)) == (scaled and element == TensorProto.FLOAT)

@@ -100,9 +100,9 @@ def import_artifacts(arguments: argparse.Namespace) -> None:
     from weather.contract.variables import POSITIVE
     from weather.importing import latest as versions
     from weather.importing import store
-    from weather.importing.compiling.sandbox import compile_apart
+    from weather.importing.compiling.sandbox import compile_in_subprocess
     from weather.importing.reference import compare
-    from weather.importing.understanding.summary import below
+    from weather.importing.understanding.summary import describe_difference
 
     versions.settle()
     latest = versions.latest_pair()
@@ -116,7 +116,7 @@ def import_artifacts(arguments: argparse.Namespace) -> None:
         return
     artifacts = artifacts_of(arguments)
     with spinner("compiling and comparing with the original"):
-        compiled = compile_apart(artifacts)
+        compiled = compile_in_subprocess(artifacts)
     agreement = compare(compiled, arguments.check, arguments.tolerance) if arguments.check else None
     imported = store.import_pair(artifacts, compiled, arguments.keep_latest)
     known = imported.manifest
@@ -132,10 +132,12 @@ def import_artifacts(arguments: argparse.Namespace) -> None:
         print_message(line, "yellow" if line.startswith("WARNING") else "")
     if agreement:
         out = f", {agreement.left_out:,} more are outside of what is accepted" if agreement.left_out else ""
-        apart = "" if agreement.probability is None else f", probabilities by {below(agreement.probability)}"
+        largest = agreement.probability
+        apart = "" if largest is None else f", probabilities by {describe_difference(largest)}"
         ties = f" but for {agreement.ties} at a tie" if agreement.ties else ""
         print_message(
-            f"beside {arguments.check}, {agreement.rows:,} rows{out}: no label differs{ties}{apart}", "green"
+            f"compared with {arguments.check}, {agreement.rows:,} rows{out}: no label differs{ties}{apart}",
+            "green",
         )
     if known:
         print_message(f"{known.name}; {POSITIVE} above probability {known.threshold:g}")

@@ -101,12 +101,12 @@ def score(arguments: argparse.Namespace) -> int:
 def _model(arguments: argparse.Namespace) -> tuple[bytes, frozenset[str]]:
     """The compiled classifier as ONNX, and the fields that may be missing."""
     from weather.contract.optional import optional_fields
-    from weather.importing.compiling.sandbox import compile_apart
+    from weather.importing.compiling.sandbox import compile_in_subprocess
 
     if arguments.tag is None:
         artifacts = artifacts_of(arguments)
         manifest = artifacts.manifest.model_dump() if artifacts.manifest else {}
-        return compile_apart(artifacts).model, optional_fields(manifest)
+        return compile_in_subprocess(artifacts).model, optional_fields(manifest)
     if arguments.scaler is not None or arguments.model is not None:
         raise BadArtifact("give a tag or artifacts, not both")
     import bentoml

@@ -1,1 +1,1 @@
-"""Import of a scaler and a classifier: reading, checking, compiling, storing."""
+"""Imports a scaler and a classifier: reads, checks, compiles and stores them."""

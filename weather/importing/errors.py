@@ -1,7 +1,7 @@
-"""The error of importing."""
+"""The exception that importing raises."""
 
 from __future__ import annotations
 
 
 class BadArtifact(ValueError):
-    """A file can't be used as an artifact; the message says which file, why, and what to do."""
+    """A file cannot be used as an artifact; the message says which file, why, and what to do."""

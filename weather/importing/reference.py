@@ -1,4 +1,4 @@
-"""Comparing the forecasts that would be served with those in a user's file (``import --check``)."""
+"""Compares the forecasts that would be served with those in a user's file (``import --check``)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from weather.importing.errors import BadArtifact
 from weather.importing.reading.fields import field_of
 from weather.importing.reading.files import read_bytes
 from weather.importing.understanding.checking import Answers
-from weather.importing.understanding.labels import rain_in
+from weather.importing.understanding.labels import parse_labels
 from weather.model.classifier import Classifier
 
 MAX_BYTES = 256 << 20
 
 TOLERANCE, APPROXIMATE = 1e-5, 5e-3
 """Allowed differences of probabilities. The second is for scikit-learn's ``SVC(probability=True)``: its
-``predict_proba`` solves a pairwise system to 0.005, where the ONNX file has the sigmoid.
+``predict_proba`` solves a pairwise system to 0.005, but the ONNX file has the sigmoid.
 """
 
 
@@ -47,7 +47,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The result of a comparison without a fault.
+    """The result of a successful comparison.
 
     ``rows`` is the number of compared rows, and ``left_out`` that of rows that the service does not accept.
     ``probability`` is the largest difference of probabilities, None if there are none. ``ties`` is the number
@@ -138,7 +138,7 @@ def read_reference(path: Path, label: Mapping[str, Any] | None) -> Reference:
     rain = None
     if "label" in answers:
         known = label or {"classes": (), "rain": None}
-        rain = np.array(rain_in(labels, known["classes"], known["rain"], str(path)))[inside]
+        rain = np.array(parse_labels(labels, known["classes"], known["rain"], str(path)))[inside]
     calibrated = np.array(probability)[inside] if "probability" in answers else None
     return Reference(x[inside], np.array(lines)[inside], rain, calibrated, int((~inside).sum()))
 

@@ -1,4 +1,4 @@
-"""Writing to the BentoML model store: scaler and classifier, versioned by hashes of their contents."""
+"""Writes scalers and classifiers to the BentoML model store, versioned by hashes of their contents."""
 
 from __future__ import annotations
 

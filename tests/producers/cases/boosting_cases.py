@@ -57,7 +57,7 @@ def main() -> None:
     regressor = xgboost.XGBRegressor(n_estimators=50, objective="binary:logistic").fit(Z, Y)
     chance = regressor.predict(TZ)
     graph = convert_xgboost(regressor, initial_types=ONNXMLTOOLS)
-    save("xgboost_regressor", graph, chance > 0.5, chance, refused="if it is a logit, say so with --logit")
+    save("xgboost_regressor", graph, chance > 0.5, chance, refused="if it is a logit, give --logit")
     # What onnxmltools 1.16 writes is neither the regressor's probability nor its logit.
     save("xgboost_regressor_told", graph, chance > 0.5, chance, logit=True, converter="apart")
     chance = xgboost.XGBClassifier(objective="multi:softprob", num_class=2, n_estimators=50).fit(Z, Y)

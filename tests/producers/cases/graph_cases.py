@@ -163,7 +163,9 @@ def main() -> None:
         node("Sigmoid", "off", "p"),
     ]
     save(
-        "net_depends_on_batch", graph(of_batch, {"p": (F, ["n", 1])}), refused="depends on the rows beside it"
+        "net_depends_on_batch",
+        graph(of_batch, {"p": (F, ["n", 1])}),
+        refused="depends on the other rows of its batch",
     )
     noisy = [
         START,
@@ -173,7 +175,9 @@ def main() -> None:
         node("Sigmoid", "off", "p"),
     ]
     save(
-        "net_noisy", graph(noisy, {"p": (F, ["n", 1])}), refused="depends on the rows beside it, or on chance"
+        "net_noisy",
+        graph(noisy, {"p": (F, ["n", 1])}),
+        refused="depends on the other rows of its batch, or on chance",
     )
     save(
         "net_nan",

@@ -83,7 +83,12 @@ def main() -> None:
     }.items():
         sk(f"zipmap_columns_{kind}", model, options={"zipmap": "columns"})
         sk(f"no_zipmap_{kind}", model, options={"zipmap": False})
-        sk(f"batch_of_one_{kind}", model, types=[("x", FloatTensorType([1, 7]))], remark="took exactly 1 row")
+        sk(
+            f"batch_of_one_{kind}",
+            model,
+            types=[("x", FloatTensorType([1, 7]))],
+            remark="had a fixed batch size of 1",
+        )
         sk(
             f"batch_of_one_matrix_{kind}",
             model,
@@ -122,11 +127,11 @@ def main() -> None:
         label,
         chance,
         rain_label="1",
-        remark="the other way round",
+        remark="is inverted",
     )
     worded = LogisticRegression().fit(Z, np.where(Y, "Rain", "No_Rain"))
     plain = convert(worded, options={"zipmap": False})
-    save("reversed_columns_words", reversed_columns(plain), label, chance, remark="the other way round")
+    save("reversed_columns_words", reversed_columns(plain), label, chance, remark="is inverted")
     save(
         "three_outputs",
         also(convert(model, options={"zipmap": False})),

@@ -106,15 +106,25 @@ def orders() -> None:
         refused="are the columns in another order",
     )
     strange = pd.DataFrame(X, columns=[f"x{i}" for i in range(7)])
-    sk("names_unknown", LogisticRegression(), scaler=StandardScaler().fit(strange), remark="taken for temp_c")
+    sk(
+        "names_unknown",
+        LogisticRegression(),
+        scaler=StandardScaler().fit(strange),
+        remark="assumed to be temp_c",
+    )
     half = pd.DataFrame(X, columns=["temp_c", "a", "b", "c", "visibility_km", "e", "f"])
-    sk("names_half_known", LogisticRegression(), scaler=StandardScaler().fit(half), remark="taken for temp_c")
+    sk(
+        "names_half_known",
+        LogisticRegression(),
+        scaler=StandardScaler().fit(half),
+        remark="assumed to be temp_c",
+    )
     half = pd.DataFrame(X, columns=["a", "temp_c", "b", "c", "visibility_km", "e", "f"])
     sk(
         "names_half_wrong",
         LogisticRegression(),
         scaler=StandardScaler().fit(half),
-        refused="in an order that can't be told",
+        refused="in an order that is ambiguous",
     )
     fahrenheit = pd.DataFrame(
         X * [1.8, 1, 1, 1, 1, 1, 1] + [32, 0, 0, 0, 0, 0, 0], columns=["temp_f", *NAMES[1:]]

@@ -194,7 +194,7 @@ def pipelines() -> None:
         fit=X,
         ask=T,
         y=(X[:, 1] > 0.8).astype(int),
-        refused="can't be told whether the model scales its input itself",
+        refused="cannot determine whether the model scales its input itself",
     )
     sk(
         "told_raw",

@@ -51,7 +51,7 @@ def main() -> None:
     regressor = xgboost.XGBRegressor(n_estimators=6, max_depth=4, objective="binary:logistic").fit(Z, Y)
     graph = convert_xgboost(regressor, initial_types=ONNXMLTOOLS)
     chance = regressor.predict(TZ)
-    save("small_xgboost_regressor", graph, chance > 0.5, chance, refused="if it is a logit, say so with")
+    save("small_xgboost_regressor", graph, chance > 0.5, chance, refused="if it is a logit, give")
     sk("small_svc_columns", SVC(), fit=Z[FEW], y=Y[FEW], options={"zipmap": "columns"})
     only = StandardScaler(with_mean=False).fit(X)
     few_trees = RandomForestClassifier(10, max_depth=4, random_state=0)

@@ -1,1 +1,1 @@
-"""Scaler and classifier as one graph, in a process of bounded time and memory."""
+"""Compiles a scaler and a classifier into one graph, in a process with limits on time and memory."""

@@ -1,8 +1,8 @@
-"""Fewer nodes in a compiled graph: a node costs about 0.3 us, which is most of a small model's time.
+"""Reduces the number of nodes in a compiled graph: a node costs about 0.3 us, most of a small model's time.
 
-The scaler becomes part of the matrix products that read the scaled rows, and what only turns the old
-system's outputs back into a vector goes. ``compile_pair`` checks the result on its probe rows and keeps
-the graph as it was where the two differ.
+The scaler is folded into the matrix products that read the scaled rows, and nodes that only undo each other
+are removed. ``compile_pair`` checks the result on its probe rows and keeps the unfused graph if the two
+differ.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Constants = dict[str, NDArray[Any]]
 
 
 def fused(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same function in fewer nodes; the model itself where there is nothing to gain.
+    """The same function with fewer nodes; the model itself if it has a subgraph.
 
     ``model`` begins with ``(rows - mean) / scale`` and has one-dimensional outputs.
     """
@@ -36,7 +36,7 @@ def fused(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _fold_scaler(graph: onnx.GraphProto) -> None:
-    """Let every reader of the scaled rows read the rows themselves, if all of them can.
+    """Make every consumer of the scaled rows read the raw rows, if all of them can.
 
     With z = (x - m) / s: z is NaN where x is; ``Where(c, k, z)`` is the scaled ``Where(c, k s + m, x)``;
     and ``z W + b`` is ``x (W / s) + (b - (m / s) W)``. Computed here in float64.
@@ -46,7 +46,7 @@ def _fold_scaler(graph: onnx.GraphProto) -> None:
     if scaler is None:
         return
     rows, scaled, mean, scale = scaler
-    raw = {scaled: rows}  # the scaled tensors, and what has their values unscaled
+    raw = {scaled: rows}  # scaled tensors, and the tensors with the same values unscaled
     replaced: list[tuple[NodeProto, NodeProto]] = []
     added: Constants = {}
     for node in graph.node:
@@ -84,7 +84,7 @@ def _fold_scaler(graph: onnx.GraphProto) -> None:
 def _scaler(
     graph: onnx.GraphProto, constants: Constants
 ) -> tuple[str, str, NDArray[Any], NDArray[Any]] | None:
-    """The names of the rows and of the scaled rows, the mean and the scale; None if it is another graph.
+    """The names of the rows and of the scaled rows, the mean and the scale; None without a scaler.
 
     Rows that are scaled in float64 and then cast keep their subtraction: in float32 a pressure of 1013.25
     hPa is off by 3e-5, in its distance from the mean by 3e-7. The rows are then the centred ones.
@@ -111,18 +111,18 @@ def _scaler(
 
 
 def _take_column(graph: onnx.GraphProto) -> None:
-    """Of columns that were put side by side only to take one of them again, take it at once."""
+    """Replace a Concat of two columns and a Gather of one of them by that column."""
     constants = _constants(graph)
-    makers = _makers(graph)
+    producers = _producers(graph)
     for node in graph.node:
         match node:
             case NodeProto(op_type="Gather", input=[table, index], output=[column]) if (
-                index in constants and constants[index].ndim == 0 and table in makers
+                index in constants and constants[index].ndim == 0 and table in producers
             ):
-                side_by_side = makers[table]
+                side_by_side = producers[table]
                 if side_by_side.op_type != "Concat" or _axis(side_by_side) != 1 or _axis(node) != 1:
                     continue
-                part = makers.get(side_by_side.input[int(constants[index])])
+                part = producers.get(side_by_side.input[int(constants[index])])
                 if (
                     part is not None
                     and len(side_by_side.input) == 2
@@ -134,37 +134,37 @@ def _take_column(graph: onnx.GraphProto) -> None:
 
 
 def _drop_bounds(graph: onnx.GraphProto) -> None:
-    """A sigmoid that is cut to 0 ... 1 is that sigmoid."""
+    """Remove the clipping of a sigmoid to 0 ... 1, which changes nothing."""
     constants = _constants(graph)
-    makers = _makers(graph)
+    producers = _producers(graph)
     for node in graph.node:
         match node:
-            case NodeProto(op_type="Min", input=[lifted, one], output=[cut]) if (
-                lifted in makers and np.array_equal(constants.get(one, np.nan), 1)
+            case NodeProto(op_type="Min", input=[lifted, one], output=[clipped]) if (
+                lifted in producers and np.array_equal(constants.get(one, np.nan), 1)
             ):
-                lift = makers[lifted]
+                lift = producers[lifted]
                 if lift.op_type != "Max" or not np.array_equal(constants.get(lift.input[1], np.nan), 0):
                     continue
-                maker = makers.get(lift.input[0])
+                maker = producers.get(lift.input[0])
                 if maker is not None and maker.op_type == "Sigmoid":
-                    _rename(graph, lift.input[0], cut, instead_of=node)
+                    _rename(graph, lift.input[0], clipped, instead_of=node)
                     return
 
 
 def _keep_bool(model: onnx.ModelProto) -> None:
-    """A vector of bool that is cast to a number, back, and flattened is that vector."""
+    """Remove casts of a bool vector to a number and back, and reshapes that keep it a vector."""
     kinds = {
         value.name: value.type.tensor_type for value in shape_inference.infer_shapes(model).graph.value_info
     }
-    makers = _makers(model.graph)
+    producers = _producers(model.graph)
     for node in model.graph.node:
         if node.op_type not in ("Cast", "Reshape") or node.output[0] not in {
             o.name for o in model.graph.output
         }:
             continue
         source = node.input[0]
-        while source in makers and makers[source].op_type in ("Cast", "Reshape"):
-            source = makers[source].input[0]
+        while source in producers and producers[source].op_type in ("Cast", "Reshape"):
+            source = producers[source].input[0]
         kind = kinds.get(source)
         if kind is not None and kind.elem_type == TensorProto.BOOL and len(kind.shape.dim) == 1:
             _rename(model.graph, source, node.output[0], instead_of=node)
@@ -172,7 +172,7 @@ def _keep_bool(model: onnx.ModelProto) -> None:
 
 
 def _rename(graph: onnx.GraphProto, tensor: str, name: str, instead_of: NodeProto) -> None:
-    """Call ``tensor`` by the name of the output of ``instead_of``, which is removed."""
+    """Remove the node ``instead_of`` and give the name of its output to ``tensor``."""
     graph.node.remove(instead_of)
     for node in graph.node:
         for names in (node.input, node.output):
@@ -180,7 +180,7 @@ def _rename(graph: onnx.GraphProto, tensor: str, name: str, instead_of: NodeProt
 
 
 def _prune(graph: onnx.GraphProto) -> None:
-    """Remove the nodes and constants that no output rests on; ONNX Runtime would run them too."""
+    """Remove the nodes and constants that no output depends on; ONNX Runtime would run them too."""
     wanted = {output.name for output in graph.output}
     kept: list[NodeProto] = []
     for node in reversed(graph.node):
@@ -204,7 +204,7 @@ def _constants(graph: onnx.GraphProto) -> Constants:
     return {t.name: numpy_helper.to_array(t) for t in graph.initializer}
 
 
-def _makers(graph: onnx.GraphProto) -> dict[str, NodeProto]:
+def _producers(graph: onnx.GraphProto) -> dict[str, NodeProto]:
     return {name: node for node in graph.node for name in node.output}
 
 

@@ -1,4 +1,4 @@
-"""A classifier between what serving hands over and what it expects back, as one graph."""
+"""Joins the scaler, the classifier and the conversion of its outputs into one graph, as serving needs it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from weather.importing.understanding.outputs import Label, Outputs, Score
 from weather.model.classifier import INPUT, PROBABILITY, RAIN
 
 PREFIX = "model/"
-"""Before every name of the classifier's own, so that it can't be one of ours."""
+"""The prefix of all names of the classifier's graph, so that none collides with the names added here."""
 
-MOVERS = frozenset({"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
-"""Operations that change the shape alone."""
+SHAPE_OPS = frozenset({"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
+"""Operations that only change the shape."""
 
-BOUNDED = frozenset({"Sigmoid", "Softmax"})
-"""Operations whose results are never outside of 0 ... 1."""
+BOUNDED_OPS = frozenset({"Sigmoid", "Softmax"})
+"""Operations whose results are always within 0 ... 1."""
 
 
 @dataclass(frozen=True)
 class Joint:
-    """What goes around a graph: the scaler before it, None if it scales itself; ``order``, its columns;
-    its inputs and outputs under their own names; ``single``, whether observations come as float32.
+    """What is joined to a graph.
+
+    ``scaler`` comes before it, None if the graph scales its input itself. ``order`` names its columns.
+    ``inputs`` and ``outputs`` keep the original names. With ``single``, observations are float32.
     """
 
     scaler: Scaler | None
@@ -41,25 +43,25 @@ class Joint:
 
 
 class _Nodes:
-    """Nodes and constants as they are added, each name once."""
+    """Collects nodes and constants; each name is added once."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, onnx.NodeProto] = {}
         self.constants: dict[str, onnx.TensorProto] = {}
 
     def add(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        """A node, unless its output is there already; the output."""
+        """Add a node unless its output exists, and return the output's name."""
         if output not in self.nodes:
             self.nodes[output] = helper.make_node(kind, inputs, [output], **attributes)
         return output
 
     def constant(self, name: str, value: Any, dtype: Any) -> str:
-        """A constant, unless it is there already; its name."""
+        """Add a constant unless it exists, and return its name."""
         self.constants.setdefault(name, numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
     def flat(self, name: str) -> str:
-        """One value a row, whatever the shape was."""
+        """Flatten a tensor of one value per row to a vector."""
         return self.add("Reshape", [name, self.constant("flat", [-1], np.int64)], f"{name}/flat")
 
     def rename(self, old: str, new: str) -> None:
@@ -77,19 +79,19 @@ def join(body: onnx.ModelProto, joint: Joint, scored: bool) -> bytes:
     ``body`` has PREFIX before all of its names.
 
     Raises:
-        BadArtifact: the outcome is not sound ONNX.
+        BadArtifact: the joined graph is not valid ONNX.
     """
     before, after = _Nodes(), _Nodes()
-    _before(before, joint)
+    _add_input(before, joint)
     outputs = [helper.make_tensor_value_info(RAIN, TensorProto.BOOL, [None])]
     after.rename(_rain(after, joint.outputs, {o.domain: o.version for o in body.opset_import}), RAIN)
     if scored:
-        assert joint.outputs.score is not None, "only a score can be wanted"
+        assert joint.outputs.score is not None, "a scored graph needs a score"
         after.rename(_probability(after, joint.outputs.score, body), PROBABILITY)
         outputs.append(helper.make_tensor_value_info(PROBABILITY, TensorProto.FLOAT, [None]))
     every = [*before.nodes.values(), *body.graph.node, *after.nodes.values()]
     constants = [*before.constants.values(), *after.constants.values(), *body.graph.initializer]
-    kept = _needed(every, {output.name for output in outputs})
+    kept = _reachable(every, {output.name for output in outputs})
     used = {name for node in kept for name in node.input}
     element = TensorProto.FLOAT if joint.single else TensorProto.DOUBLE
     joined = helper.make_model(
@@ -98,7 +100,7 @@ def join(body: onnx.ModelProto, joint: Joint, scored: bool) -> bytes:
             "weather",
             [helper.make_tensor_value_info(INPUT, element, [None, len(FEATURES)])],
             outputs,
-            [t for t in constants if t.name in used or _nested(kept)],
+            [t for t in constants if t.name in used or _has_subgraph(kept)],
         ),
         opset_imports=body.opset_import,
         ir_version=body.ir_version,
@@ -112,8 +114,8 @@ def join(body: onnx.ModelProto, joint: Joint, scored: bool) -> bytes:
     return bytes(joined.SerializeToString(deterministic=True))
 
 
-def _before(nodes: _Nodes, joint: Joint) -> None:
-    """The scaler in float64 (as scikit-learn computes), the graph's order of columns, its input types."""
+def _add_input(nodes: _Nodes, joint: Joint) -> None:
+    """Add the scaler (float64, as in scikit-learn), the reordering of columns and the casts of types."""
     rows, element = INPUT, TensorProto.FLOAT if joint.single else TensorProto.DOUBLE
     dtype = helper.tensor_dtype_to_np_dtype(element)
     if joint.scaler is not None:
@@ -134,16 +136,16 @@ def _before(nodes: _Nodes, joint: Joint) -> None:
 
 
 def _rain(nodes: _Nodes, outputs: Outputs, opset: dict[str, int]) -> str:
-    """The decision, from the label or else from the score."""
+    """Add the decision: the score above its threshold, or else the label. Returns the output's name."""
     if outputs.threshold is not None:
         assert outputs.score is not None, "a threshold is one of a score"
         threshold = nodes.constant("threshold", outputs.threshold, np.float32)
-        return nodes.add("Greater", [_of_rain(nodes, outputs.score), threshold], "wet")
+        return nodes.add("Greater", [_rain_score(nodes, outputs.score), threshold], "wet")
     assert outputs.label is not None, "there is a label or a threshold"
-    return _labelled(nodes, outputs.label, opset)
+    return _rain_from_label(nodes, outputs.label, opset)
 
 
-def _labelled(nodes: _Nodes, label: Label, opset: dict[str, int]) -> str:
+def _rain_from_label(nodes: _Nodes, label: Label, opset: dict[str, int]) -> str:
     flat = nodes.flat(PREFIX + label.name)
     if isinstance(label.rain, str):
         dry = next(str(known) for known in label.classes if known != label.rain)
@@ -166,8 +168,8 @@ def _number(label: object) -> float:
 
 
 def _probability(nodes: _Nodes, score: Score, body: onnx.ModelProto) -> str:
-    """The score of rain, within 0 ... 1 where it is a probability."""
-    value = _of_rain(nodes, score)
+    """Add the score of rain, clipped to 0 ... 1 if it is a probability."""
+    value = _rain_score(nodes, score)
     bounded = score.squash or _bounded(body, score)
     if not score.probability or (bounded and not score.complement):
         return value
@@ -176,21 +178,21 @@ def _probability(nodes: _Nodes, score: Score, body: onnx.ModelProto) -> str:
 
 
 def _bounded(body: onnx.ModelProto, score: Score) -> bool:
-    """Whether the score of rain comes from a sigmoid or softmax and is only moved about after it."""
-    makers = {name: node for node in body.graph.node for name in node.output}
+    """Whether the score of rain comes from a sigmoid or softmax, and only its shape changes after it."""
+    producers = {name: node for node in body.graph.node for name in node.output}
     at = score.column or 0
-    node = makers.get(PREFIX + score.names[min(at, len(score.names) - 1)])
-    while node is not None and node.op_type not in BOUNDED:
+    node = producers.get(PREFIX + score.names[min(at, len(score.names) - 1)])
+    while node is not None and node.op_type not in BOUNDED_OPS:
         if node.op_type == "Concat" and len(node.input) == 2 and len(score.names) == 1:
-            node = makers.get(node.input[at])
-        elif node.op_type in MOVERS:
-            node = makers.get(node.input[0])
+            node = producers.get(node.input[at])
+        elif node.op_type in SHAPE_OPS:
+            node = producers.get(node.input[0])
         else:
             return False
     return node is not None
 
 
-def _of_rain(nodes: _Nodes, score: Score) -> str:
+def _rain_score(nodes: _Nodes, score: Score) -> str:
     """The score of rain as float32[n]."""
     value = _column(nodes, score, score.column or 0)
     if score.squash == "softmax":  # of two logits: the sigmoid of their difference
@@ -206,7 +208,7 @@ def _of_rain(nodes: _Nodes, score: Score) -> str:
 
 
 def _column(nodes: _Nodes, score: Score, column: int) -> str:
-    """A column of the scores, one value a row."""
+    """A column of the scores, one value per row."""
     if len(score.names) == 2 or score.column is None:
         return nodes.flat(PREFIX + score.names[column if len(score.names) == 2 else 0])
     matrix = PREFIX + score.names[0]
@@ -216,9 +218,9 @@ def _column(nodes: _Nodes, score: Score, column: int) -> str:
     return nodes.add("Gather", [matrix, at], f"score{column}", axis=1)
 
 
-def _needed(nodes: list[onnx.NodeProto], wanted: set[str]) -> list[onnx.NodeProto]:
-    """The nodes that ``wanted`` rests on; ONNX Runtime would run the others too, 1 us each."""
-    if _nested(nodes):
+def _reachable(nodes: list[onnx.NodeProto], wanted: set[str]) -> list[onnx.NodeProto]:
+    """The nodes that ``wanted`` depends on; ONNX Runtime would run the others too, 1 us each."""
+    if _has_subgraph(nodes):
         return nodes  # a subgraph may use any name
     kept = []
     for node in reversed(nodes):
@@ -228,5 +230,5 @@ def _needed(nodes: list[onnx.NodeProto], wanted: set[str]) -> list[onnx.NodeProt
     return kept[::-1]
 
 
-def _nested(nodes: list[onnx.NodeProto]) -> bool:
+def _has_subgraph(nodes: list[onnx.NodeProto]) -> bool:
     return any(a.HasField("g") for node in nodes for a in node.attribute)

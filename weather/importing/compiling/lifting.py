@@ -1,7 +1,7 @@
-"""A graph's own scaling in float64, with the scaler's own means and scales.
+"""Converts the scaling inside a graph from float32 to float64, with the exact constants of the scaler.
 
-Exporters write a scaler in float32. scikit-learn computed it in float64, and a value that lies on a
-tree's threshold then takes the other branch: real observations repeat, so many do.
+Exporters write a scaler in float32, but scikit-learn computes it in float64. A value on a threshold of a
+tree may then take the other branch. This is frequent, because values of real observations repeat.
 """
 
 from __future__ import annotations
@@ -18,48 +18,51 @@ from onnx import TensorProto, helper, numpy_helper
 from weather.importing.reading.scaler import Scaler
 from weather.importing.understanding.inputs import Inputs
 
-MOVERS = frozenset(
+DATA_MOVEMENT_OPS = frozenset(
     {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Gather", "Transpose", "Split"}
     | {"ArrayFeatureExtractor"}
 )
-"""Operations that move numbers about without computing."""
+"""Operations that move values without computing."""
+
+MIN_MATCHES = 4
+"""Minimum number of constants that must equal the scaler's: means and scales of two fields."""
 
 
-MIN_EXACT = 4
-"""Constants that must be the scaler's: two fields' means and scales."""
+def with_float64_scaling(
+    model: onnx.ModelProto, inputs: Inputs, scaler: Scaler
+) -> tuple[onnx.ModelProto, Inputs] | None:
+    """The model with float64 inputs and scaling, cast to float32 before the first other operation.
 
-
-def lifted(model: onnx.ModelProto, inputs: Inputs, scaler: Scaler) -> tuple[onnx.ModelProto, Inputs] | None:
-    """The model with what comes before its first other operation computed in float64; None if it has no
-    scaling whose constants are the scaler's, or a subgraph.
+    None if the model has a subgraph, or no scaling with the constants of the scaler.
     """
     if any(a.HasField("g") or a.graphs for node in model.graph.node for a in node.attribute):
         return None
-    lift = _Lift(model, scaler)
+    rewriter = _Float64Rewriter(model, scaler)
     columns = []
     for column in inputs.columns:
         if column.element == TensorProto.FLOAT:
-            lift.double.add(column.name)
+            rewriter.double.add(column.name)
             column = replace(column, element=TensorProto.DOUBLE)
         columns.append(column)
-    nodes = [new for node in model.graph.node for new in lift.lifted(node)]
-    if lift.exact < MIN_EXACT:
+    nodes = [new for node in model.graph.node for new in rewriter.rewritten(node)]
+    if rewriter.exact < MIN_MATCHES:
         return None
     result = onnx.ModelProto()
     result.CopyFrom(model)
     for value in result.graph.input:
-        if value.name in lift.double:
+        if value.name in rewriter.double:
             value.type.tensor_type.elem_type = TensorProto.DOUBLE
     del result.graph.node[:]
     result.graph.node.extend(nodes)
-    result.graph.initializer.extend(lift.constants)
+    result.graph.initializer.extend(rewriter.constants)
     del result.graph.value_info[:]
     return result, replace(inputs, columns=tuple(columns))
 
 
-class _Lift:
-    """Rewrites nodes in their order. ``double`` are the names that are float64 so far, ``exact`` the
-    number of constants that were the scaler's.
+class _Float64Rewriter:
+    """Rewrites nodes in graph order.
+
+    ``double`` has the names of float64 tensors so far, and ``exact`` counts constants equal to the scaler's.
     """
 
     def __init__(self, model: onnx.ModelProto, scaler: Scaler) -> None:
@@ -76,13 +79,13 @@ class _Lift:
         self.constants: list[onnx.TensorProto] = []
         self.exact = 0
 
-    def lifted(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
-        """What comes in the place of a node."""
+    def rewritten(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+        """The nodes that replace a node."""
         touched = [name for name in node.input if name in self.double]
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         if not touched:
             yield node
-        elif node.op_type in MOVERS and touched == list(node.input[:1]):
+        elif node.op_type in DATA_MOVEMENT_OPS and touched == list(node.input[:1]):
             self.double.update(node.output)
             yield node
         elif node.op_type in ("Concat", "FeatureVectorizer"):
@@ -125,7 +128,7 @@ class _Lift:
         )
 
     def numbers(self, name: str) -> NDArray[np.float64] | None:
-        """A constant of a few numbers."""
+        """The value of a float constant; None if ``name`` is not one."""
         tensor = self.known.get(name)
         if tensor is None or tensor.data_type not in (TensorProto.FLOAT, TensorProto.DOUBLE):
             return None
@@ -134,7 +137,7 @@ class _Lift:
     def exactly(
         self, values: NDArray[Any], known: dict[np.float32, np.float64], otherwise: NDArray[Any]
     ) -> NDArray[np.float64]:
-        """Float32 constants as what they were before they were rounded, where that is known."""
+        """Replace float32 constants by the float64 values they were rounded from, where these are known."""
         originals = [known.get(np.float32(value)) for value in values.ravel()]
         self.exact += sum(value is not None for value in originals)
         exact = [
@@ -144,14 +147,14 @@ class _Lift:
         return np.array(exact, np.float64).reshape(values.shape)
 
     def computed(self, kind: str, x: str, constant: NDArray[np.float64], output: str) -> onnx.NodeProto:
-        """A node in float64 with a constant of its own."""
+        """A float64 node with a new constant as its second input."""
         name = f"{output}/exact"
         self.constants.append(numpy_helper.from_array(constant, name))
         self.double.add(output)
         return helper.make_node(kind, [x, name], [output])
 
     def cast(self, name: str, to: str, element: int) -> Iterator[onnx.NodeProto]:
-        """A Cast, unless it is there already."""
+        """A Cast node, unless it exists."""
         if to not in self.casts:
             self.casts.add(to)
             yield helper.make_node("Cast", [name], [to], to=element)

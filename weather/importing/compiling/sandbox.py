@@ -1,7 +1,7 @@
-"""Compiling in a process of its own, of bounded time and memory.
+"""Compiles in a subprocess with limits on time and memory.
 
-An ONNX graph is a program: it can loop for ever or ask for a terabyte, and it is run by native code.
-This module is also what that process runs.
+An ONNX graph is a program: it can loop forever or allocate a terabyte, and native code runs it. The
+subprocess runs this module.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ from weather.importing.reading.artifacts import Artifacts
 from weather.importing.reading.hints import Hints
 from weather.importing.reading.scaler import Scaler
 
-SECONDS = 600.0
-MEMORY = 8 << 30
+MAX_SECONDS = 600.0
+MAX_MEMORY = 8 << 30
 """Address space; ONNX Runtime and NumPy take 1 GiB of it before any model."""
 
 
-def compile_apart(artifacts: Artifacts, seconds: float = SECONDS, memory: int = MEMORY) -> Compiled:
-    """As ``compile_pair``, in a process of its own.
+def compile_in_subprocess(
+    artifacts: Artifacts, seconds: float = MAX_SECONDS, memory: int = MAX_MEMORY
+) -> Compiled:
+    """Run ``compile_pair`` in a subprocess.
 
     Raises:
-        BadArtifact: as there, or the process crashed or took more than ``seconds`` or ``memory`` bytes.
+        BadArtifact: as in ``compile_pair``, or the process crashed or took more than ``seconds`` or
+            ``memory`` bytes.
     """
     request = json.dumps(
         {
@@ -59,7 +62,7 @@ def compile_apart(artifacts: Artifacts, seconds: float = SECONDS, memory: int = 
         raise BadArtifact(f"the model can't be checked in {seconds:g} s: make it smaller") from None
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
-        raise BadArtifact(f"ONNX Runtime crashed on the model ({name}): it is damaged, or made to do so")
+        raise BadArtifact(f"ONNX Runtime crashed on the model ({name}): it is damaged or malicious")
     return _compiled(json.loads(done.stdout))
 
 
@@ -77,7 +80,7 @@ def _compiled(answer: dict[str, Any]) -> Compiled:
     )
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def _handle(request: dict[str, Any]) -> dict[str, Any]:
     scaler, manifest = request["scaler"], request["manifest"]
     try:
         compiled = compile_pair(
@@ -92,7 +95,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": str(error)}
     except MemoryError:
         return {"error": "the model needs more memory than import gives it"}
-    except Exception as error:  # what a damaged graph does to onnx's own functions has no common base
+    except Exception as error:  # onnx raises exceptions without a common base on damaged graphs
         return {"error": f"the model can't be compiled ({type(error).__name__}: {str(error)[:200]})"}
     return {
         "model": base64.b64encode(compiled.model).decode(),
@@ -105,14 +108,14 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer one request: JSON from stdin to stdout, which nothing else gets at."""
+    """Handle one request: JSON from stdin, the response to stdout. Other output goes to stderr."""
     request = json.load(sys.stdin)
     stdout = os.dup(sys.stdout.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # ONNX Runtime prints to stdout now and then
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # ONNX Runtime sometimes prints to stdout
     resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with os.fdopen(stdout, "w") as answers:
-        json.dump(_answer(request), answers)
+        json.dump(_handle(request), answers)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Support-vector machines as matrix products.
+"""Rewrites support-vector machines as matrix products.
 
-ONNX Runtime's ``SVMClassifier`` costs about the same for each row whatever the batch, so batching
-could gain nothing behind it. Written as ``exp(-g(|z|^2 + |s|^2 - 2 z.s))`` it is a Gemm, an Exp and a
-Gemm.
+ONNX Runtime's ``SVMClassifier`` costs about the same per row for every batch size, so batching gains
+nothing. Written as ``exp(-g(|z|^2 + |s|^2 - 2 z.s))`` it is a Gemm, an Exp and a Gemm.
 """
 
 from __future__ import annotations
@@ -22,9 +21,7 @@ Parts = tuple[list[onnx.NodeProto], list[onnx.TensorProto]]
 
 @dataclass(frozen=True)
 class Fold:
-    """A scaler that is folded into the constants of a machine whose input is ``scaled``; it then takes
-    ``raw`` in its place.
-    """
+    """A scaler to fold into the constants of a machine with input ``scaled``, which then reads ``raw``."""
 
     scaled: str
     raw: str
@@ -33,7 +30,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class _Svm:
-    """The sum of a machine: ``vectors`` float64[m, d], ``coefficients`` float64[m], RBF ``gamma``."""
+    """The kernel sum of a machine: ``vectors`` float64[m, d], ``coefficients`` float64[m], RBF ``gamma``."""
 
     vectors: NDArray[np.float64]
     coefficients: NDArray[np.float64]
@@ -42,13 +39,13 @@ class _Svm:
 
 @dataclass(frozen=True)
 class _Writer:
-    """Writes nodes with names of their own and constants of one type."""
+    """Makes nodes with a common prefix and constants of one type."""
 
     prefix: str
     dtype: type[np.floating[Any]]
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
-        """A node; names that begin with / are the machine's own."""
+        """A node; names that begin with / get the prefix."""
         named = [self.prefix + name if name.startswith("/") else name for name in (*inputs, output)]
         return helper.make_node(kind, named[:-1], named[-1:], **attributes)
 
@@ -63,22 +60,23 @@ class _Writer:
 
 
 def rewrite(model: onnx.ModelProto, dtype: type[np.floating[Any]], fold: Fold | None) -> list[str]:
-    """Put matrix products in the place of each machine with an RBF or linear kernel, computed in
-    ``dtype``; a note for each, and for those that stay.
+    """Replace each machine with an RBF or linear kernel by matrix products in ``dtype``.
+
+    Returns a note for each machine, also for those that are not rewritten.
     """
     notes = []
     for node in list(model.graph.node):
         if node.op_type == "SVMClassifier":
-            reason = why_not(node)
+            reason = unsupported_reason(node)
             notes.append(
-                f"SVMClassifier runs as it is: {reason}"
+                f"SVMClassifier is not rewritten: {reason}"
                 if reason
                 else _replace(model.graph, node, dtype, fold)
             )
     return notes
 
 
-def why_not(node: onnx.NodeProto) -> str:
+def unsupported_reason(node: onnx.NodeProto) -> str:
     """Why an SVMClassifier can't be rewritten; empty if it can."""
     attributes = _attributes(node)
     kernel = attributes.get("kernel_type", b"LINEAR").decode()
@@ -99,7 +97,7 @@ def why_not(node: onnx.NodeProto) -> str:
 
 def approximate(model: onnx.ModelProto) -> bool:
     """Whether ONNX Runtime itself only approximates the probabilities: for a machine with ``prob_a`` it
-    solves a pairwise system and stops at 0.0025. What is written here has the sigmoid itself.
+    solves a pairwise system and stops at 0.0025. The rewritten graph computes the sigmoid itself.
     """
     return any(_attributes(n).get("prob_a") for n in model.graph.node if n.op_type == "SVMClassifier")
 
@@ -119,7 +117,7 @@ def _replace(
         cast = write.node("Cast", [node.input[0]], "/z", to=write.element)
         nodes, constants = (_rbf if kernel == "RBF" else _linear)(f"{write.prefix}/z", write, svm, None)
         nodes = [cast, *nodes]
-    more_nodes, more_constants = _answer(node, write)
+    more_nodes, more_constants = _scores_and_label(node, write)
     nodes, constants = [*nodes, *more_nodes], [*constants, *more_constants]
     at = next(i for i, n in enumerate(graph.node) if n == node)
     rest = [*graph.node[:at], *nodes, *graph.node[at + 1 :]]
@@ -130,10 +128,11 @@ def _replace(
     return f"SVMClassifier with {len(coefficients):,} support vectors ({kernel}) runs as matrix products"
 
 
-def _answer(node: onnx.NodeProto, write: _Writer) -> Parts:
-    """Scores and label from the sum f. ONNX Runtime's answer, from its source and seen: with rho, the
-    scores are (-f, f) and the label is the first class where f > 0. With prob_a the scores are the
-    sigmoid's (p, 1 - p) instead.
+def _scores_and_label(node: onnx.NodeProto, write: _Writer) -> Parts:
+    """Scores and label from the sum f, as in ONNX Runtime (from its source, confirmed by tests).
+
+    With rho, the scores are (-f, f) and the label is the first class where f > 0. With prob_a, the scores
+    are (p, 1 - p) with the sigmoid p.
     """
     attributes = _attributes(node)
     rho = float(attributes["rho"][0])
@@ -170,9 +169,9 @@ def _answer(node: onnx.NodeProto, write: _Writer) -> Parts:
 def _rbf(z: str, write: _Writer, svm: _Svm, scaler: Scaler | None) -> Parts:
     """The sum f of a_i exp(-g |z - s_i|^2), with |z - s|^2 = |z|^2 + |s|^2 - 2 z.s as one product.
 
-    Everything is taken relative to the support vectors' mean: the three terms cancel where z is
-    near s, and float32 keeps 7 digits of each, so both must be small there. Far from every
-    support vector the terms are large and exp() of them is 0 whatever the rounding.
+    z and s are taken relative to the mean of the support vectors. The three terms cancel where z is near s,
+    and float32 keeps 7 digits of each, so they must be small there. Far from every support vector the terms
+    are large, and their exp() is 0 despite rounding errors.
 
     With ``scaler``, ``z`` is the unscaled input: centring and scaling fold into the constants.
     A small Gemm makes (z, |z|^2, 1), so that the large product needs no second pass for a bias.
@@ -208,11 +207,11 @@ def _rbf(z: str, write: _Writer, svm: _Svm, scaler: Scaler | None) -> Parts:
 
 
 def _interleaved(s: NDArray[Any], coefficients: NDArray[Any]) -> NDArray[np.int64]:
-    """An order of the support vectors in which the sum of a_i k_i stays small on its way.
+    """An order of the support vectors in which partial sums of a_i k_i stay small.
 
-    An SVM lists one class, then the other: in float32 the sum climbs to thousands and comes down
-    again, and 1e-3 of the decision value is lost. With neighbours of opposite sign side by side,
-    both classes walked along the first principal component, 2e-5 is (measured, 3,746 vectors).
+    An SVM lists one class, then the other: in float32 the partial sum rises to thousands and falls again,
+    which costs 1e-3 of the decision value. Both classes are sorted along the first principal component and
+    interleaved, so that neighbours have opposite signs: the error is 2e-5 (measured, 3,746 vectors).
     """
     along = s @ np.linalg.svd(s, full_matrices=False)[2][0]
     place = np.empty(len(s))

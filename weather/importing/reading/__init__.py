@@ -1,1 +1,1 @@
-"""Reads what people bring: scaler, classifier, manifest and card, and what they say of them."""
+"""Reads the files of a pair (scaler, classifier, manifest, card) and the user's hints about them."""

@@ -1,4 +1,4 @@
-"""A scaler, a classifier and the manifest beside them: the pair that is imported.
+"""Reads the pair to import: a scaler, a classifier and the manifest beside them.
 
 ``model-scaler.pkl`` and ``svc.onnx`` have the form of the old system's files. The manifest is written by
 ``train_import.py train`` and is optional: artifacts of another origin are imported without it.

@@ -1,4 +1,4 @@
-"""Reading the model card beside a pair of artifacts, for the model store."""
+"""Reads the model card beside a pair of artifacts, for the model store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Card:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-NO_CARD = Card("no model card: /model will say what the files tell")
+NO_CARD = Card("no model card: /model will show what the files contain")
 
 
 def read_card(folder: Path, about: Sequence[str]) -> Card:
@@ -59,7 +59,7 @@ def read_card(folder: Path, about: Sequence[str]) -> Card:
     left_out = [name for name in names if name not in pictures]
     note = f"model card with {len(pictures)} pictures"
     if left_out:
-        note += f"; left out, as missing or over {MAX_PICTURE_BYTES:,} bytes: {', '.join(left_out)}"
+        note += f"; left out because missing or over {MAX_PICTURE_BYTES:,} bytes: {', '.join(left_out)}"
     return Card(note, {CARD_FILE: content, **pictures})
 
 

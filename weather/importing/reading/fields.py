@@ -1,4 +1,4 @@
-"""Finding the contract's fields by the names of columns."""
+"""Finds the contract's fields by the names of columns."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ OTHER_UNITS = (
 """Endings of column names that mean another unit than the contract's."""
 
 
-def _bare(name: str) -> str:
+def _normalized(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower().rsplit("__", 1)[-1])
 
 
-FIELDS = {_bare(name): field for field in FEATURES for name in (field, *SYNONYMS.get(field, ()))}
+FIELDS = {_normalized(name): field for field in FEATURES for name in (field, *SYNONYMS.get(field, ()))}
 
 
 def field_of(name: str) -> str | None:
@@ -29,11 +29,11 @@ def field_of(name: str) -> str | None:
     Raises:
         BadArtifact: the name ends with another unit than the contract's.
     """
-    bare = _bare(name)
-    if bare in FIELDS:
-        return FIELDS[bare]
+    normalized = _normalized(name)
+    if normalized in FIELDS:
+        return FIELDS[normalized]
     for ending in OTHER_UNITS:
-        field = FIELDS.get(bare.removesuffix(ending)) if bare.endswith(ending) else None
+        field = FIELDS.get(normalized.removesuffix(ending)) if normalized.endswith(ending) else None
         if field is not None:
             unit = "a fraction" if UNITS[field] == "1" else UNITS[field]
             raise BadArtifact(f"{name} is not in the contract's unit: {field} is {unit}; train on that")
@@ -52,13 +52,13 @@ def order_of(names: Sequence[str], what: str) -> tuple[tuple[str, ...], str]:
     fields = [field_of(name) for name in names]
     known = [field for field in fields if field is not None]
     if len(set(known)) < len(known) or len(names) != len(FEATURES):
-        raise BadArtifact(f"{what} are {', '.join(names)}, which can't be told apart: {_wanted()}")
+        raise BadArtifact(f"{what} are {', '.join(names)}, which are ambiguous: {_wanted()}")
     if len(known) == len(FEATURES):
         remark = "" if known == list(FEATURES) else f"{what} are in the order {', '.join(known)}"
         return tuple(known), remark
     if any(field not in (None, own) for field, own in zip(fields, FEATURES, strict=True)):
-        raise BadArtifact(f"{what} are {', '.join(names)}, in an order that can't be told: {_wanted()}")
-    return FEATURES, f"{what} are {', '.join(names)}: taken for {', '.join(FEATURES)}, in this order"
+        raise BadArtifact(f"{what} are {', '.join(names)}, in an order that is ambiguous: {_wanted()}")
+    return FEATURES, f"{what} are {', '.join(names)}: assumed to be {', '.join(FEATURES)}, in this order"
 
 
 def _wanted() -> str:

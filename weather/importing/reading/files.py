@@ -1,4 +1,4 @@
-"""Reading files of bounded size, compressed or not."""
+"""Reads files of limited size, compressed or not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Decompressor(Protocol):
         """Whether the end of the compressed stream was reached."""
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """At most ``max_length`` bytes of what ``data`` holds."""
+        """At most ``max_length`` bytes of the decompressed ``data``."""
 
 
 COMPRESSIONS: tuple[tuple[bytes, str, Callable[[], Decompressor]], ...] = (
@@ -66,7 +66,7 @@ def decompressed(content: bytes, limit: int) -> bytes:
         BadArtifact: it is broken, compressed with LZ4, or has more than ``limit`` bytes once decompressed.
     """
     if content.startswith(LZ4):
-        raise BadArtifact("it is compressed with LZ4, which is not read: dump it with compress=3")
+        raise BadArtifact("it is compressed with LZ4, which is not supported: dump it with compress=3")
     for prefix, name, decompressor in COMPRESSIONS:
         if content.startswith(prefix):
             stream = decompressor()

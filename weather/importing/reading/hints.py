@@ -1,11 +1,11 @@
-"""What a user states about a model because its files do not."""
+"""Options in which a user states what the files of a model do not."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Takes = Literal["raw", "scaled"]
+InputKind = Literal["raw", "scaled"]
 """The input of a graph: raw observations, or scaled ones."""
 
 
@@ -15,7 +15,7 @@ class Hints:
 
     rain_label: str | None = None
     logit: bool = False
-    takes: Takes | None = None
+    input_kind: InputKind | None = None
 
 
 NO_HINTS = Hints()

@@ -1,4 +1,4 @@
-"""Reading an ONNX file, with the weights that it keeps in other files."""
+"""Reads an ONNX file, including weights that it keeps in other files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from weather.importing.errors import BadArtifact
 from weather.importing.reading.files import read_bytes
 
 MAX_BYTES = 64 << 20
-"""Of a model, its weights in other files included."""
+"""Maximum size of a model, including weights in other files."""
 
 
 def read_model(path: Path) -> bytes:
     """The model as one self-contained ONNX file.
 
     Raises:
-        BadArtifact: missing, too large, not ONNX, or it keeps weights in files that are not there.
+        BadArtifact: it is missing, too large or not ONNX, or lacks a file with weights.
     """
     content = read_bytes(path, MAX_BYTES)
     model = parsed(content)
@@ -29,21 +29,21 @@ def read_model(path: Path) -> bytes:
     files: dict[str, bytes] = {}
     size = len(content)
     for tensor in outside:
-        size += _take_in(tensor, path, files)
+        size += _load_external(tensor, path, files)
         if size > MAX_BYTES:
             raise BadArtifact(f"{path} has more than {MAX_BYTES:,} bytes with its weights in other files")
     return bytes(model.SerializeToString())
 
 
 def parsed(content: bytes) -> onnx.ModelProto:
-    """The protobuf message; whether it is a sound model is not looked at.
+    """Parse the protobuf message, without checking whether the model is valid.
 
     Raises:
         BadArtifact: it is not ONNX.
     """
     try:
         model = onnx.load_model_from_string(content)
-    except Exception as error:  # each version of protobuf has its own
+    except Exception as error:  # the exceptions of protobuf versions have no common base
         raise BadArtifact(f"the model is truncated or not ONNX ({str(error).strip()[:200]})") from error
     if not model.graph.node:
         raise BadArtifact("the model is truncated or not ONNX (its graph has no node)")
@@ -53,7 +53,7 @@ def parsed(content: bytes) -> onnx.ModelProto:
 
 
 def _names(graph: onnx.GraphProto) -> Iterator[object]:
-    """Every name in the graph; protobuf gives those that are not UTF-8 as bytes."""
+    """Every name in the graph; protobuf returns names that are not UTF-8 as bytes."""
     for node in graph.node:
         yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
         yield from (attribute.name for attribute in node.attribute)
@@ -62,7 +62,7 @@ def _names(graph: onnx.GraphProto) -> Iterator[object]:
 
 
 def tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    """Every constant of the model, those of subgraphs and functions too."""
+    """Every constant of the model, including those of subgraphs and functions."""
     yield from _of_graph(model.graph)
     for function in model.functions:
         yield from _of_nodes(function.node)
@@ -82,8 +82,8 @@ def _of_nodes(nodes: Iterator[onnx.NodeProto]) -> Iterator[TensorProto]:
             yield from _of_graph(graph)
 
 
-def _take_in(tensor: TensorProto, model: Path, files: dict[str, bytes]) -> int:
-    """Read a tensor's numbers into it from the file that it names; their length."""
+def _load_external(tensor: TensorProto, model: Path, files: dict[str, bytes]) -> int:
+    """Load the values of a tensor from the file that it names; returns their size in bytes."""
     where = {entry.key: entry.value for entry in tensor.external_data}
     name = where.get("location", "")
     if name not in files:

@@ -1,4 +1,4 @@
-"""A fitted StandardScaler: what it does, and reading it from a pickle or a joblib file."""
+"""Reads a fitted StandardScaler from a pickle or a joblib file."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from weather.importing.reading.inert_pickle import JOBLIB_ARRAYS, Instance, load
 from weather.importing.reading.units import check_means
 
 MAX_BYTES = 1 << 20
-"""Of a scaler's file, and of what it decompresses to; a StandardScaler of seven features has about
-600 bytes.
+"""Maximum size of a scaler's file, also decompressed. A StandardScaler of seven features has about 600 bytes.
 """
 
 MIN_SCALE, MAX_SCALE = 1e-9, 1e9
 
 SCALERS = frozenset(f"sklearn.preprocessing.{module}.StandardScaler" for module in ("_data", "data"))
-"""Its name now, and before scikit-learn 0.22."""
+"""The class's name now, and before scikit-learn 0.22."""
 
 NAMES = frozenset(
     {
@@ -43,7 +42,7 @@ NAMES = frozenset(
         *("copyreg._reconstructor", "copy_reg._reconstructor", "builtins.object", "__builtin__.object"),
     }
 )
-"""What pickles of a StandardScaler name, of protocols 0 to 5 and by joblib."""
+"""Classes and functions in pickles of a StandardScaler, of protocols 0 to 5 and by joblib."""
 
 CONTAINERS = ("sklearn.pipeline.Pipeline", "sklearn.compose._column_transformer.ColumnTransformer")
 
@@ -75,7 +74,7 @@ class Scaler:
         return np.asarray((np.asarray(x, np.float64) - self.mean) / self.scale)
 
     def to_json(self) -> str:
-        """The safe form kept in the model store; floats round-trip exactly."""
+        """The scaler as JSON, as stored in the model store; floats round-trip exactly."""
         state = {"features": FEATURES, "mean": self.mean.tolist(), "scale": self.scale.tolist()}
         if self.order != FEATURES:
             state["order"] = self.order
@@ -94,17 +93,17 @@ class Scaler:
 
 
 IDENTITY = Scaler(np.zeros(len(FEATURES)), np.ones(len(FEATURES)))
-"""What stands in the model store beside a model that scales its input itself."""
+"""The scaler stored with a model that scales its input itself."""
 
 
 def read_scaler(path: Path) -> Scaler:
-    """A fitted StandardScaler from ``pickle.dump`` or ``joblib.dump``, compressed or not.
+    """Read a fitted StandardScaler written by ``pickle.dump`` or ``joblib.dump``, compressed or not.
 
-    Needs no scikit-learn and runs nothing that the file names (see ``inert_pickle``).
+    Needs no scikit-learn and runs no code of the file (see ``inert_pickle``).
 
     Raises:
-        BadArtifact: truncated, too large, foreign code, not a StandardScaler, not seven features, a
-            mean or scale that can't be used, columns whose order can't be told, or a mean outside
+        BadArtifact: the file is truncated, too large, names other code or is not a StandardScaler of seven
+            features; a mean or scale is invalid; the order of the columns is ambiguous; or a mean is outside
             the range that the contract accepts.
     """
     try:
@@ -141,18 +140,18 @@ def _scaler(state: dict[str, object]) -> Scaler:
             f"it scales {size} features; the service has {len(FEATURES)}: {', '.join(FEATURES)}"
         )
     order, remark = FEATURES, ""
-    names = _names(state.get("feature_names_in_"))
+    names = _column_names(state.get("feature_names_in_"))
     if names:
         order, remark = order_of(names, "the scaler's columns")
     places = [order.index(name) for name in FEATURES]
     mean, scale = (None if vector is None else vector[places] for vector in fitted.values())
     for what, vector in (("mean", mean), ("scale", scale)):
         if vector is not None and not np.isfinite(vector).all():
-            raise BadArtifact(f"the {what} of {_first(~np.isfinite(vector))} is not finite")
+            raise BadArtifact(f"the {what} of {_first_field(~np.isfinite(vector))} is not finite")
     if scale is not None and (scale <= 0).any():
-        raise BadArtifact(f"the scale of {_first(scale <= 0)} is not above zero")
+        raise BadArtifact(f"the scale of {_first_field(scale <= 0)} is not above zero")
     if scale is not None and ((scale < MIN_SCALE) | (scale > MAX_SCALE)).any():
-        odd = _first((scale < MIN_SCALE) | (scale > MAX_SCALE))
+        odd = _first_field((scale < MIN_SCALE) | (scale > MAX_SCALE))
         raise BadArtifact(f"the scale of {odd} is {scale[FEATURES.index(odd)]:.3g}, which no weather has")
     remarks = [remark] if remark else []
     if mean is not None:
@@ -171,15 +170,17 @@ def _scaler(state: dict[str, object]) -> Scaler:
 
 
 def _vector(value: object, what: str) -> NDArray[np.float64] | None:
-    """float64[n] from an array in any of the forms in which NumPy and joblib pickle one."""
+    """float64[n] from an array as NumPy or joblib pickles it; None for None."""
     match value:
         case None:
             return None
-        case Instance(state=(_, (int(count),), Instance() as dtype, bool(), data)) if _is(
+        case Instance(state=(_, (int(count),), Instance() as dtype, bool(), data)) if _is_call(
             value, "_reconstruct"
         ):
             pass
-        case Instance(args=(data, Instance() as dtype, (int(count),), str())) if _is(value, "_frombuffer"):
+        case Instance(args=(data, Instance() as dtype, (int(count),), str())) if _is_call(
+            value, "_frombuffer"
+        ):
             pass
         case Instance(state={"shape": (int(count),), "dtype": Instance() as dtype}, data=data):
             pass
@@ -191,11 +192,11 @@ def _vector(value: object, what: str) -> NDArray[np.float64] | None:
     if numbers is None or kind is None:
         raise BadArtifact(f"{what} is an array that is not a vector of numbers")
     if count < 0 or len(numbers) != count * kind.itemsize:
-        raise BadArtifact(f"{what} is an array that says {count} values and holds {len(numbers)} bytes")
+        raise BadArtifact(f"{what} is an array of {count} values with {len(numbers)} bytes of data")
     return np.frombuffer(numbers, kind).astype(np.float64)
 
 
-def _is(value: Instance, function: str) -> bool:
+def _is_call(value: Instance, function: str) -> bool:
     return value.name.rpartition(".")[2] == function
 
 
@@ -208,7 +209,7 @@ def _dtype(value: Instance) -> np.dtype[Any] | None:
 
 
 def _bytes(value: object) -> bytes | None:
-    """Bytes as each protocol writes them: as they are, as latin-1 text, or by a function."""
+    """Bytes as the protocols write them: as bytes, as Latin-1 text, or as a call of a codec."""
     match value:
         case bytes() | bytearray():
             return bytes(value)
@@ -219,15 +220,15 @@ def _bytes(value: object) -> bytes | None:
     return None
 
 
-def _names(value: object) -> Sequence[str]:
-    """The names of the columns, none if the scaler was fitted on an array without."""
+def _column_names(value: object) -> Sequence[str]:
+    """The names of the columns; empty if the scaler was fitted on an array without names."""
     while isinstance(value, Instance) and isinstance(value.data, Instance):
-        value = value.data  # joblib pickles an array of objects for itself
+        value = value.data  # joblib pickles an array of objects separately
     match value:
-        case Instance(state=(_, _, Instance(), bool(), list(names))) if _is(value, "_reconstruct"):
+        case Instance(state=(_, _, Instance(), bool(), list(names))) if _is_call(value, "_reconstruct"):
             return [str(name) if isinstance(name, str) else "?" for name in names]
     return ()
 
 
-def _first(mask: NDArray[np.bool_]) -> str:
+def _first_field(mask: NDArray[np.bool_]) -> str:
     return FEATURES[int(np.flatnonzero(mask)[0])]

@@ -1,4 +1,4 @@
-"""Checking that a scaler's means are in the contract's units, and guessing the unit if they are not."""
+"""Checks that a scaler's means are in the contract's units, and guesses the unit if they are not."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ CONVERSIONS: dict[str, tuple[tuple[str, float, float], ...]] = {
 }
 """For each unit of the contract: other units in use, with the factor and the shift that convert from them."""
 
-ODD = 1.03
-"""A standard deviation above the largest possible one by this factor is odd; below, it may be rounding."""
+ODD_FACTOR = 1.03
+"""A standard deviation larger than the largest possible one times this factor is reported; a smaller excess
+may be rounding.
+"""
 
 
 def check_means(mean: NDArray[np.float64], scale: NDArray[np.float64] | None) -> list[str]:
-    """Remarks on standard deviations that are odd; both arrays are float64[7] in the contract's order.
+    """Remarks on implausible standard deviations; both arrays are float64[7] in the contract's order.
 
     Raises:
         BadArtifact: a mean is outside the range that the contract accepts for its field.
@@ -44,7 +46,7 @@ def check_means(mean: NDArray[np.float64], scale: NDArray[np.float64] | None) ->
             )
         # No values from low to high have a larger standard deviation (Bhatia and Davis 2000).
         largest = np.sqrt((value - low) * (high - value))
-        if scale is not None and scale[index] > ODD * largest:
+        if scale is not None and scale[index] > ODD_FACTOR * largest:
             remarks.append(
                 f"{name}: a standard deviation of {scale[index]:.4g} needs values outside of the {low:g} to "
                 f"{high:g} that the service accepts; was it trained on errors, or in another unit?"

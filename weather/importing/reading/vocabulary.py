@@ -1,4 +1,4 @@
-"""The names that people give to the contract's fields, and the words that they have for its two classes.
+"""Common names of the contract's fields, and common words for its two classes.
 
 A fork to other fields replaces this module together with ``contract/fields.py``.
 """
@@ -40,7 +40,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "is_raining",
     ),
 }
-"""Other names of a field; capitals, blanks and underscores don't matter. The old system's columns
+"""Other names of a field; capitals, spaces and underscores don't matter. The old system's columns
 (``Temperature_C``, ``Wind_bearing_degrees``, ...) are among them.
 """
 

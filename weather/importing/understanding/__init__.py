@@ -1,1 +1,1 @@
-"""What a graph takes, which class is rain, which output is the probability, who scales."""
+"""Interprets a graph: its inputs, the class that is rain, its probability output, its scaling."""

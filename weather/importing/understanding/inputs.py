@@ -1,4 +1,4 @@
-"""What a graph takes: one input of seven columns or seven of one, of which type, how many rows at once."""
+"""Reads the inputs of a graph: one of seven columns or seven of one, their types and the batch size."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from weather.importing.reading.fields import order_of
 
 WIDTH = len(FEATURES)
 
-ONE = (TensorProto.FLOAT, TensorProto.DOUBLE)
-"""Types of a single input."""
+SINGLE_INPUT_TYPES = (TensorProto.FLOAT, TensorProto.DOUBLE)
+"""ONNX types accepted for a single input."""
 
-MANY = (*ONE, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
-"""Types of seven inputs; whole numbers and truth values are cast to."""
+COLUMN_INPUT_TYPES = (*SINGLE_INPUT_TYPES, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
+"""ONNX types accepted for each of seven inputs; values are cast to integers and booleans."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of a graph. ``order`` names the fields in the graph's own order of columns, None if
-    the graph does not name them. ``batch`` is the number of rows that it takes at once, None for any.
+    """The inputs of a graph.
+
+    ``order`` has the fields in the order of the graph's columns, None if the graph does not name them.
+    ``batch`` is its fixed batch size, None for any.
     """
 
     columns: tuple[Column, ...]
@@ -50,7 +52,7 @@ class Inputs:
 
     @property
     def element(self) -> int:
-        """The ONNX type in which the rows are handed over, before any cast of single columns."""
+        """The ONNX type of the rows, before any cast of single columns."""
         wide = any(column.element == TensorProto.DOUBLE for column in self.columns)
         return TensorProto.DOUBLE if wide else TensorProto.FLOAT
 
@@ -65,8 +67,8 @@ class Inputs:
         return feed
 
 
-def understood(model: onnx.ModelProto) -> Inputs:
-    """The inputs of a graph; an input without a shape is given the one that fits.
+def read_inputs(model: onnx.ModelProto) -> Inputs:
+    """Read the inputs of a graph. An input without a shape gets the expected one.
 
     Raises:
         BadArtifact: they are not the seven features, or of a type or shape that can't be served.
@@ -75,8 +77,8 @@ def understood(model: onnx.ModelProto) -> Inputs:
     inputs = [i for i in model.graph.input if i.name not in constants]
     if len(inputs) not in (1, WIDTH):
         raise BadArtifact(
-            f"the model has {len(inputs)} inputs{_named(inputs)}; it must have one, float[n, {WIDTH}], or "
-            f"{WIDTH}, float[n, 1], named {', '.join(FEATURES)}"
+            f"the model has {len(inputs)} inputs{_list_names(inputs)}; it must have one, "
+            f"float[n, {WIDTH}], or {WIDTH}, float[n, 1], named {', '.join(FEATURES)}"
         )
     columns, batches = [], set()
     for value in inputs:
@@ -84,15 +86,15 @@ def understood(model: onnx.ModelProto) -> Inputs:
         columns.append(column)
         batches.add(batch)
     if len(batches) > 1:
-        raise BadArtifact("the model's inputs take different numbers of rows at once")
+        raise BadArtifact("the model's inputs have different batch sizes")
     (batch,) = batches
     if len(inputs) == 1:
         return Inputs(tuple(columns), None, batch)
     order, remark = order_of([column.name for column in columns], "the model's inputs")
-    if remark and order == FEATURES:  # not one name is known
-        raise BadArtifact(f"the model's inputs{_named(inputs)} must be named {', '.join(FEATURES)}")
-    whole = [f for f, column in zip(order, columns, strict=True) if column.element not in ONE]
-    remarks = [f"the model takes {', '.join(whole)} as whole numbers: digits after the point are cut off"]
+    if remark and order == FEATURES:  # none of the names is known
+        raise BadArtifact(f"the model's inputs{_list_names(inputs)} must be named {', '.join(FEATURES)}")
+    whole = [f for f, column in zip(order, columns, strict=True) if column.element not in SINGLE_INPUT_TYPES]
+    remarks = [f"the model takes {', '.join(whole)} as integers: decimals are cut off"]
     return Inputs(tuple(columns), order, batch, tuple(remarks if whole else []))
 
 
@@ -103,27 +105,31 @@ def _column(value: onnx.ValueInfoProto, width: int) -> tuple[Column, int | None]
     shape = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
     fits = (len(shape) == 2 and shape[1] in (None, width)) or (len(shape) == 1 and width == 1)
     if not value.type.HasField("tensor_type") or not fits:
-        raise BadArtifact(f"the model's input {value.name} is {_written(value, shape)}; {_wanted(width)}")
-    if kind.elem_type not in (ONE if width > 1 else MANY):
         raise BadArtifact(
-            f"the model's input {value.name} is {_written(value, shape)}; convert the model to float32: "
-            f"{_wanted(width)}"
+            f"the model's input {value.name} is {_describe_type(value, shape)}; {_required_shape(width)}"
+        )
+    if kind.elem_type not in (SINGLE_INPUT_TYPES if width > 1 else COLUMN_INPUT_TYPES):
+        raise BadArtifact(
+            f"the model's input {value.name} is {_describe_type(value, shape)}; "
+            f"convert the model to float32: {_required_shape(width)}"
         )
     if shape[0] is not None and shape[0] < 1:
-        raise BadArtifact(f"the model's input {value.name} is {_written(value, shape)}: it takes no row")
+        raise BadArtifact(
+            f"the model's input {value.name} is {_describe_type(value, shape)}: it takes no row"
+        )
     return Column(value.name, kind.elem_type, len(shape)), shape[0]
 
 
-def _written(value: onnx.ValueInfoProto, shape: list[int | None]) -> str:
+def _describe_type(value: onnx.ValueInfoProto, shape: list[int | None]) -> str:
     if not value.type.HasField("tensor_type"):
         return "not a tensor"
     element = TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()
     return f"{element}[{', '.join('n' if dim is None else str(dim) for dim in shape)}]"
 
 
-def _wanted(width: int) -> str:
+def _required_shape(width: int) -> str:
     return f"it must be float[n, {width}]" + (f", the columns {', '.join(FEATURES)}" if width > 1 else "")
 
 
-def _named(inputs: list[onnx.ValueInfoProto]) -> str:
+def _list_names(inputs: list[onnx.ValueInfoProto]) -> str:
     return f" ({', '.join(i.name for i in inputs[:10])})" if inputs else ""

@@ -1,4 +1,4 @@
-"""The imported graph as it came, made ready to be run and to be joined: no ZipMap, any number of rows."""
+"""Prepares the imported graph for running and joining: removes ZipMap and frees the number of rows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from onnx import helper, numpy_helper
 
 from weather.importing.errors import BadArtifact
 from weather.importing.reading.onnx_file import parsed
-from weather.importing.understanding.inputs import Inputs, understood
-from weather.importing.understanding.trees import as_defined
+from weather.importing.understanding.inputs import Inputs, read_inputs
+from weather.importing.understanding.trees import with_standard_outputs
 from weather.model.classifier import session
 
 OPSET = 17
@@ -27,7 +27,7 @@ IR_VERSION = 8
 TIE = 1e-5
 
 Arrays = dict[str, NDArray[Any]]
-"""The outputs of a graph by name, each with a first dimension of one entry a row."""
+"""The outputs of a graph by name, each with one entry per row in its first dimension."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ class Original:
 
     model: onnx.ModelProto
     inputs: Inputs
-    zipped: dict[str, list[object]]
+    zipmap_classes: dict[str, list[object]]
     remarks: tuple[str, ...]
 
     @property
     def names(self) -> list[str]:
-        """Of the outputs."""
+        """The names of the outputs."""
         return [output.name for output in self.model.graph.output]
 
     def run(self, rows: NDArray[np.float64]) -> Arrays:
-        """What ONNX Runtime makes of float64[n, 7] rows, in the graph's order of columns.
+        """Run the graph in ONNX Runtime on float64[n, 7] rows in the graph's order of columns.
 
         Raises:
             BadArtifact: it can't run the graph.
@@ -60,26 +60,26 @@ class Original:
 
 
 def read_original(content: bytes, probe: NDArray[np.float64]) -> Original:
-    """An ONNX model, checked; ``probe`` are rows to run it on, float64[n, 7].
+    """Read and check an ONNX model; ``probe`` float64[n, 7] are rows to run it on.
 
     Raises:
-        BadArtifact: not ONNX, an opset that is too old, inputs that don't fit, or a fixed number of
-            rows that can't be freed.
+        BadArtifact: not ONNX, an opset that is too old, inputs that do not fit, or a fixed batch size
+            that cannot be removed.
     """
     model = parsed(content)
-    inputs = understood(model)
-    _check(model)
-    model = as_defined(model)
-    zipped = _without_zipmaps(model)
+    inputs = read_inputs(model)
+    _check_model(model)
+    model = with_standard_outputs(model)
+    zipmap_classes = _remove_zipmaps(model)
     remarks = inputs.remarks
     if inputs.batch is not None:
-        model = _freed(model, inputs, probe[: 4 * inputs.batch + 32])
-        remarks += (f"the model took exactly {inputs.batch} row(s) at once: it takes any number now",)
+        model = _with_free_batch(model, inputs, probe[: 4 * inputs.batch + 32])
+        remarks += (f"the model had a fixed batch size of {inputs.batch}: it now takes any number of rows",)
         inputs = Inputs(inputs.columns, inputs.order, None)
-    return Original(model, inputs, zipped, remarks)
+    return Original(model, inputs, zipmap_classes, remarks)
 
 
-def _check(model: onnx.ModelProto) -> None:
+def _check_model(model: onnx.ModelProto) -> None:
     opset = {o.domain: o.version for o in model.opset_import}
     if "" not in opset and "ai.onnx" not in opset:
         model.opset_import.append(helper.make_opsetid("", OPSET))
@@ -89,32 +89,32 @@ def _check(model: onnx.ModelProto) -> None:
     try:
         onnx.checker.check_model(model)
     except Exception as error:  # the checker's exceptions have no common base
-        raise BadArtifact(f"the model is not sound ONNX: {str(error).strip()[:300]}") from error
+        raise BadArtifact(f"the model is not valid ONNX: {str(error).strip()[:300]}") from error
 
 
-def _without_zipmaps(model: onnx.ModelProto) -> dict[str, list[object]]:
-    """Make the matrix that a ZipMap is fed the output in its place; the classes by output.
+def _remove_zipmaps(model: onnx.ModelProto) -> dict[str, list[object]]:
+    """Replace each ZipMap output by the matrix that the ZipMap reads; returns the classes by output.
 
-    The types and shapes of outputs are left out: exporters write wrong ones, and ONNX Runtime finds
-    the right ones for itself.
+    Drops the types and shapes of outputs: exporters write wrong ones, and ONNX Runtime infers the right
+    ones.
     """
     graph = model.graph
     zipmaps = {node.output[0]: node for node in graph.node if node.op_type == "ZipMap"}
-    zipped: dict[str, list[object]] = {}
+    zipmap_classes: dict[str, list[object]] = {}
     outputs = []
     for output in graph.output:
         name = output.name
         if name in zipmaps:
             node = zipmaps[name]
             name = node.input[0]
-            zipped[name] = classes_of(node)
+            zipmap_classes[name] = classes_of(node)
         outputs.append(onnx.ValueInfoProto(name=name))
     kept = [node for node in graph.node if node.op_type != "ZipMap"]
     for field, values in ((graph.node, kept), (graph.output, outputs)):
         values = [type(value).FromString(value.SerializeToString()) for value in values]
         del field[:]
         field.extend(values)
-    return zipped
+    return zipmap_classes
 
 
 def classes_of(node: onnx.NodeProto) -> list[object]:
@@ -125,11 +125,11 @@ def classes_of(node: onnx.NodeProto) -> list[object]:
     return []
 
 
-def _freed(model: onnx.ModelProto, inputs: Inputs, probe: NDArray[np.float64]) -> onnx.ModelProto:
-    """The model with a free number of rows, if its answers are the same row by row."""
+def _with_free_batch(model: onnx.ModelProto, inputs: Inputs, probe: NDArray[np.float64]) -> onnx.ModelProto:
+    """The model with a free batch dimension, if its results for each row stay the same."""
     expected = _run(_session(model), inputs, probe)
     free = Inputs(inputs.columns, inputs.order, None)
-    for patch in (_loose, _reshaped):
+    for patch in (_free_inputs, _free_reshapes):
         candidate = onnx.ModelProto()
         candidate.CopyFrom(model)
         for value in candidate.graph.input:
@@ -138,22 +138,22 @@ def _freed(model: onnx.ModelProto, inputs: Inputs, probe: NDArray[np.float64]) -
         del candidate.graph.value_info[:]
         patch(candidate, inputs.batch or 1)
         try:
-            if same(_run(_session(candidate), free, probe), expected):
+            if same_outputs(_run(_session(candidate), free, probe), expected):
                 return candidate
         except BadArtifact:
             continue
     raise BadArtifact(
-        f"the model takes exactly {inputs.batch} row(s) at once, and other numbers of rows give other "
-        "answers: export it with a free first dimension (dynamic batch)"
+        f"the model has a fixed batch size of {inputs.batch}, and other batch sizes give other results: "
+        "export it with a free first dimension (dynamic batch)"
     )
 
 
-def _loose(model: onnx.ModelProto, batch: int) -> None:
-    """Nothing but the dimensions of the input."""
+def _free_inputs(model: onnx.ModelProto, batch: int) -> None:
+    """Change nothing else: only the dimensions of the input are freed."""
 
 
-def _reshaped(model: onnx.ModelProto, batch: int) -> None:
-    """Free the number of rows in the constant shapes of Reshape nodes, too."""
+def _free_reshapes(model: onnx.ModelProto, batch: int) -> None:
+    """Also free the batch dimension in the constant shapes of Reshape nodes."""
     shapes = {node.input[1] for node in model.graph.node if node.op_type == "Reshape"}
     constants = [*model.graph.initializer, *_constants(model)]
     for tensor in constants:
@@ -172,9 +172,10 @@ def _constants(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
             yield node.attribute[0].t
 
 
-def same(actual: Arrays, expected: Arrays) -> bool:
-    """Whether outputs are the same: numbers to 1e-5, everything else exactly but for rows at a tie,
-    where the last bit of a sum decides.
+def same_outputs(actual: Arrays, expected: Arrays) -> bool:
+    """Whether outputs are the same: floats to 1e-5, everything else exactly.
+
+    Labels of tied rows are not compared: they depend on the last bit of a sum.
     """
     floats = [name for name, array in expected.items() if array.dtype.kind == "f"]
     tied = np.zeros(len(next(iter(expected.values()), ())), bool)
@@ -202,12 +203,13 @@ def _session(model: onnx.ModelProto) -> Any:
     try:
         return session(model.SerializeToString())
     except Exception as error:  # ONNX Runtime's exceptions have no common public base
-        raise _cannot(error) from error
+        raise _run_error(error) from error
 
 
 def _run(runtime: Any, inputs: Inputs, rows: NDArray[np.float64]) -> Arrays:
-    """Outputs that are tensors with an entry for each row; the last rows are repeated where the graph
-    takes a fixed number.
+    """Run the graph; returns the outputs that are tensors with one entry per row.
+
+    With a fixed batch size, the last row is repeated to fill the last batch.
     """
     batch = inputs.batch or len(rows)
     parts = []
@@ -217,7 +219,7 @@ def _run(runtime: Any, inputs: Inputs, rows: NDArray[np.float64]) -> Arrays:
             padded = np.concatenate([part, np.repeat(part[-1:], batch - len(part), axis=0)])
             parts.append((len(part), runtime.run(None, inputs.feed(padded))))
     except Exception as error:  # ONNX Runtime's exceptions have no common public base
-        raise _cannot(error) from error
+        raise _run_error(error) from error
     arrays = {}
     for index, output in enumerate(runtime.get_outputs()):
         pieces = [answers[index] for _, answers in parts]
@@ -229,5 +231,5 @@ def _run(runtime: Any, inputs: Inputs, rows: NDArray[np.float64]) -> Arrays:
     return arrays
 
 
-def _cannot(error: Exception) -> BadArtifact:
+def _run_error(error: Exception) -> BadArtifact:
     return BadArtifact(f"ONNX Runtime can't run the model: {str(error).strip()[:300]}")

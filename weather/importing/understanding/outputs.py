@@ -1,4 +1,4 @@
-"""What serving takes from a graph's outputs: the decision, and a probability where there is one."""
+"""The outputs of a graph that serving uses: the decision, and the probability if there is one."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class Label:
 
 @dataclass(frozen=True)
 class Score:
-    """The score output: one name, or two of a column each. ``column`` is rain's of two, None for a
-    single score, which is rain's or, with ``complement``, that of no rain. ``probability`` says
-    whether the score is one, after ``squash``; ``double`` whether it comes as float64; ``matrix``
-    whether as [n, k].
+    """The score output: one name, or two with a column each.
+
+    ``column`` is that of rain, None for a single score, which is the score of rain or, with ``complement``,
+    that of no rain. ``probability`` says whether the score, after ``squash``, is a probability; ``double``
+    whether it is float64; ``matrix`` whether its shape is [n, k].
     """
 
     names: tuple[str, ...]
@@ -43,7 +44,7 @@ class Score:
     matrix: bool = True
 
     def of_rain(self, arrays: Arrays) -> NDArray[np.float64]:
-        """float64[n], the higher the likelier rain is."""
+        """float64[n]: the score of rain; higher means more likely."""
         columns = columns_of(self.names, arrays)
         score = columns[:, self.column or 0]
         if self.squash == "softmax":
@@ -58,8 +59,8 @@ class Score:
 
 @dataclass(frozen=True)
 class Outputs:
-    """There is a label or a probability, or both. Rain is what the label says or, with a ``threshold``,
-    a probability above it.
+    """A label, a probability or both. With a ``threshold``, the decision is a probability above it, else the
+    label.
     """
 
     label: Label | None
@@ -73,7 +74,7 @@ class Outputs:
         return self.score is not None and self.score.probability
 
     def answers(self, arrays: Arrays) -> tuple[NDArray[np.bool_], NDArray[np.float64] | None]:
-        """Decision bool[n] and score of rain float64[n], None without one."""
+        """The decision bool[n] and the score of rain float64[n], None without a score."""
         score = None if self.score is None else self.score.of_rain(arrays)
         if score is not None and self.threshold is not None:
             return score > self.threshold, score

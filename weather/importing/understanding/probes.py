@@ -1,4 +1,4 @@
-"""Rows on which a graph is understood and checked: observations as they come, and the contract's edges."""
+"""Generates the rows on which a graph is interpreted and checked: observations and edge cases."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from weather.importing.reading import typical
 from weather.importing.reading.scaler import Scaler
 from weather.importing.reading.typical import LIMIT
 
-UNIFORM = 512
-GRIDDED = 512
-THRESHOLDS = 64
-"""Rows of each kind; the last a field."""
+UNIFORM_ROWS = 512
+ROUNDED_ROWS = 512
+THRESHOLD_ROWS = 64
+"""Numbers of uniform rows, of rounded rows, and of rows on thresholds (per field)."""
 
 
 def typical_scaler() -> Scaler:
-    """Where nothing is known of the training data."""
+    """The scaler to assume if the training data is unknown."""
     return Scaler(typical.MEAN, typical.SCALE)
 
 
 def observations(scaler: Scaler, rows: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """float64[rows, 7] like the training data: each field by its mean and standard deviation, rounded to
-    a hundredth of that or so, as instruments do, so that values repeat and lie on trees' thresholds.
+    """float64[rows, 7] like the training data: normal with each field's mean and standard deviation.
+
+    Values are rounded to about a hundredth of the standard deviation, as instruments do, so that they repeat
+    and lie on thresholds of trees.
     """
     mean, scale = scaler.data
     values = rng.normal(mean, scale, size=(rows, len(FEATURES)))
@@ -44,9 +46,9 @@ def observations(scaler: Scaler, rows: int, rng: np.random.Generator) -> NDArray
 def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto) -> NDArray[np.float64]:
     """float64[n, 7]: rows of the self-check, in the contract's order and units.
 
-    From the training range (the manifest's, else the mean +- 4 standard deviations): uniform
-    ones and ones as instruments give them; rows on the thresholds of the graph's trees; the means; the
-    edges and corners of the contract; rows without each value that may be missing.
+    Uniform and rounded rows within the training range (the manifest's, else the mean +- 4 standard
+    deviations); rows on thresholds of the graph's trees; the means; the edges and corners of the contract;
+    and, for each optional field, rows without it.
     """
     rng = np.random.default_rng(7)
     mean, scale = scaler.data
@@ -55,14 +57,14 @@ def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto
         index = FEATURES.index(feature.name)
         low[index], high[index] = feature.minimum, feature.maximum
     low, high = np.clip(low, *LIMIT.T), np.clip(high, *LIMIT.T)
-    inside = rng.uniform(low, high, size=(UNIFORM, len(FEATURES)))
+    inside = rng.uniform(low, high, size=(UNIFORM_ROWS, len(FEATURES)))
     for index, name in enumerate(FEATURES):
         if name in BINARY:
             inside[:, index] = inside[:, index].round()
     middle = mean.clip(*LIMIT.T)
     edges = np.repeat(middle[None], 2 * len(FEATURES), axis=0)
     edges[np.arange(len(edges)), np.arange(len(edges)) // 2] = LIMIT.ravel()
-    gridded = observations(scaler, GRIDDED, rng).clip(low, high)
+    gridded = observations(scaler, ROUNDED_ROWS, rng).clip(low, high)
     incomplete = []
     for name in manifest.optional if manifest else ():
         without = inside.copy()
@@ -76,9 +78,7 @@ def probe_rows(scaler: Scaler, manifest: Manifest | None, model: onnx.ModelProto
 def _on_thresholds(
     model: onnx.ModelProto, scaler: Scaler, rng: np.random.Generator
 ) -> Iterator[NDArray[np.float64]]:
-    """Observations with one field at a threshold of one of the graph's trees, be it of scaled or of raw
-    rows.
-    """
+    """Observations with one field at a threshold of the graph's trees, of scaled or of raw rows."""
     for index, column in enumerate(scaler.order):
         field = FEATURES.index(column)
         per_tree = [values[at == index] for at, values in _thresholds(model)]
@@ -87,13 +87,13 @@ def _on_thresholds(
         for values in (thresholds * scaler.scale[field] + scaler.mean[field], thresholds):
             values = values[(values >= low) & (values <= high)]
             if len(values):
-                rows = observations(scaler, THRESHOLDS, rng)
-                rows[:, field] = rng.choice(values, THRESHOLDS)
+                rows = observations(scaler, THRESHOLD_ROWS, rng)
+                rows[:, field] = rng.choice(values, THRESHOLD_ROWS)
                 yield rows
 
 
 def _thresholds(model: onnx.ModelProto) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Feature and threshold of each node of the graph's trees."""
+    """Features and thresholds of the branches of the graph's trees."""
     for node in model.graph.node:
         named = {attribute.name: attribute for attribute in node.attribute}
         values = next(

@@ -1,4 +1,4 @@
-"""Which output of a graph is the label and which the score, by the types and shapes of what they give."""
+"""Finds which output of a graph is the label and which the score, by the types and shapes of their values."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from weather.importing.errors import BadArtifact
 from weather.importing.understanding.original import Arrays, columns_of
 
-NEAR = 1e-4
-"""How far from 1 two probabilities may add up to, and how far outside of 0 ... 1 one may lie: float32
-sums of many trees are off by 1e-7 to 1e-5.
+ROUNDING = 1e-4
+"""Allowed deviation of the sum of two probabilities from 1, and of a probability from 0 ... 1: float32
+sums of many trees have errors of 1e-7 to 1e-5.
 """
 
 LABEL_NAME = re.compile("label|class|pred|target|variable", re.IGNORECASE)
@@ -23,7 +23,7 @@ LABEL_NAME = re.compile("label|class|pred|target|variable", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of outputs: of the label, None without one; of the score, one or (a column each) two."""
+    """Output names of the label, None without a label, and of the score: one, or two with a column each."""
 
     label: str | None
     score: tuple[str, ...]
@@ -31,7 +31,7 @@ class Roles:
 
 
 def roles(names: Sequence[str], samples: Sequence[Arrays]) -> Roles:
-    """The roles of the outputs ``names``, which gave ``samples``.
+    """The roles of the outputs ``names``, found from their values in ``samples``.
 
     Raises:
         BadArtifact: there are several labels or probabilities, more than two classes, or neither.
@@ -61,17 +61,20 @@ def roles(names: Sequence[str], samples: Sequence[Arrays]) -> Roles:
 
 
 def is_probability(columns: NDArray[np.float64]) -> bool:
-    """Whether float64[n, 1] or float64[n, 2] are probabilities: within 0 ... 1, two adding up to 1."""
-    if not np.isfinite(columns).all() or columns.min() < -NEAR or columns.max() > 1 + NEAR:
+    """Whether float64[n, 1] or float64[n, 2] are probabilities: within 0 ... 1, and two add up to 1."""
+    if not np.isfinite(columns).all() or columns.min() < -ROUNDING or columns.max() > 1 + ROUNDING:
         return False
-    return columns.shape[1] == 1 or bool(np.allclose(columns.sum(axis=1), 1, rtol=0, atol=NEAR))
+    return columns.shape[1] == 1 or bool(np.allclose(columns.sum(axis=1), 1, rtol=0, atol=ROUNDING))
 
 
-def _belong_together(columns: NDArray[np.float64]) -> bool:
-    """Whether float64[n, 2] are the scores of two classes: probabilities, or a decision value and its
-    negative, as a support-vector machine has.
+def _are_class_scores(columns: NDArray[np.float64]) -> bool:
+    """Whether float64[n, 2] are the scores of two classes.
+
+    They are probabilities, or a decision value and its negative, as from a support-vector machine.
     """
-    return is_probability(columns) or bool(np.allclose(columns[:, 0], -columns[:, 1], rtol=NEAR, atol=NEAR))
+    return is_probability(columns) or bool(
+        np.allclose(columns[:, 0], -columns[:, 1], rtol=ROUNDING, atol=ROUNDING)
+    )
 
 
 def _label(arrays: Arrays, floats: Arrays) -> str | None:
@@ -84,7 +87,7 @@ def _label(arrays: Arrays, floats: Arrays) -> str | None:
         if len(labels) > 1:
             labels = [name for name in labels if narrower(name)] or labels
     if len(labels) > 1:
-        raise BadArtifact(f"the outputs {', '.join(labels)} all look like the label: leave one of them")
+        raise BadArtifact(f"the outputs {', '.join(labels)} all look like the label: keep only one of them")
     return labels[0] if labels else None
 
 
@@ -92,7 +95,7 @@ def _score(floats: Arrays, arrays: Arrays) -> tuple[str, ...]:
     matrices = [(name,) for name, array in floats.items() if array.ndim == 2 and array.shape[1] == 2]
     vectors = [(name,) for name, array in floats.items() if array.ndim == 1]
     pair = tuple(name for (name,) in vectors)
-    if not matrices and len(vectors) == 2 and _belong_together(columns_of(pair, arrays)):
+    if not matrices and len(vectors) == 2 and _are_class_scores(columns_of(pair, arrays)):
         return pair
     candidates = matrices or vectors
     probabilities = [names for names in candidates if is_probability(columns_of(names, arrays))]
@@ -100,13 +103,13 @@ def _score(floats: Arrays, arrays: Arrays) -> tuple[str, ...]:
     for other in probabilities[1:] or (candidates[1:] if not probabilities else []):
         if not np.array_equal(columns_of(first, arrays), columns_of(other, arrays)):
             raise BadArtifact(
-                f"the outputs {first[0]} and {other[0]} both look like the score: leave one of them"
+                f"the outputs {first[0]} and {other[0]} both look like the score: keep only one of them"
             )
     return first
 
 
 def _flat(array: NDArray[Any]) -> NDArray[Any]:
-    """[n] for one value a row, [n, k] for several."""
+    """An array of shape [n] for one value per row, [n, k] for several."""
     flat = array.reshape(len(array), -1)
     return flat[:, 0] if flat.shape[1] == 1 else flat
 

@@ -1,4 +1,4 @@
-"""What import understood of a pair, in words and as JSON."""
+"""Describes how import interpreted a pair, in words and as JSON."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from weather.importing.understanding.outputs import Outputs
 from weather.importing.understanding.scaling import Verdict
 
 
-def below(difference: float) -> str:
-    """A difference in words, to the next power of ten: its digits change with the processor."""
+def describe_difference(difference: float) -> str:
+    """A difference in words, rounded up to a power of ten, because its digits vary with the processor."""
     return f"less than {10.0 ** np.ceil(np.log10(difference)):g}" if difference else "nothing"
 
 
 @dataclass(frozen=True)
 class Understanding:
-    """Who scales, what the outputs mean, and how far the compiled graph is from the original.
+    """The kind of input, the meaning of the outputs, and the compiled graph's difference from the original.
 
-    ``threshold`` is the score above which it is rain, None where there is none; ``approximate`` says that
-    ONNX Runtime itself only approximates the original's probabilities.
+    ``threshold`` is the score above which the label is rain, None without a threshold. ``approximate`` says
+    that ONNX Runtime itself only approximates the original's probabilities.
     """
 
     verdict: Verdict
@@ -34,12 +34,12 @@ class Understanding:
     remarks: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """For people, one fact a line."""
+        """The interpretation for people, one fact per line."""
         label, score, check = self.outputs.label, self.outputs.score, self.difference
-        scaler = "the scaler" if self.verdict.takes == "scaled" else "the model itself"
+        scaler = "the scaler" if self.verdict.input_kind == "scaled" else "the model itself"
         lines = [f"scaled by {scaler}: {self.verdict.reason}"]
         if label is None:
-            lines.append(f"label: none; it is {POSITIVE} where that is likelier than not")
+            lines.append(f"label: none; {POSITIVE} if its probability is above one half")
         else:
             other = next(known for known in label.classes if known != label.rain)
             lines.append(f"label: output {label.name}; {label.rain!r} is {POSITIVE}, {other!r} is {NEGATIVE}")
@@ -47,19 +47,19 @@ class Understanding:
             lines.append('probability: none; "probability" will be null')
         else:
             column = "" if score.column is None else f", column {score.column + 1} of 2"
-            way = f", by the {score.squash} of a logit" if score.squash else ""
-            way += ", as 1 less that of no rain" if score.complement else ""
+            way = f", the {score.squash} of a logit" if score.squash else ""
+            way += ", 1 minus that of no rain" if score.complement else ""
             lines.append(f"probability: output {' and '.join(score.names)}{column}{way}")
-        apart = "" if check.score is None else f", scores by {below(check.score)}"
+        apart = "" if check.score is None else f", scores by {describe_difference(check.score)}"
         ties = f" and {check.ties} at a tie" if check.ties else ""
-        rows = f"beside ONNX Runtime on the original, {check.rows:,} rows"
+        rows = f"compared with ONNX Runtime on the original, {check.rows:,} rows"
         return [*lines, f"{rows}: {check.labels} labels differ{ties}{apart}", *self.remarks]
 
     def facts(self) -> dict[str, Any]:
-        """The same for scripts."""
+        """The interpretation for programs."""
         label, score, check = self.outputs.label, self.outputs.score, self.difference
         return {
-            "scaled_by": "scaler" if self.verdict.takes == "scaled" else "model",
+            "scaled_by": "scaler" if self.verdict.input_kind == "scaled" else "model",
             "scaled_by_reason": self.verdict.reason,
             "label": label and {"output": label.name, "rain": label.rain, "classes": list(label.classes)},
             "probability": None

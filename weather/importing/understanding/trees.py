@@ -1,4 +1,4 @@
-"""What ONNX Runtime and converters do otherwise with trees than their libraries."""
+"""Corrects differences between tree libraries and their ONNX form in converters and ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from weather.importing.understanding.inputs import Inputs
 
 
 def with_float32_trees(model: onnx.ModelProto, inputs: Inputs) -> onnx.ModelProto | None:
-    """The model with the values that its trees compare rounded to float32; None if they are already.
+    """The model with the inputs of its trees cast to float32; None if they are float32 already.
 
-    scikit-learn's trees compare float32 values with thresholds between them. With float64 input skl2onnx
-    hands the trees float64 values and still writes float32 thresholds: of 2,000 real rows 79 then took
-    another branch somewhere (a forest of 20 trees).
+    scikit-learn's trees compare float32 values with thresholds between them. For float64 input, skl2onnx
+    passes float64 values to the trees but writes float32 thresholds: 79 of 2,000 real rows then took
+    another branch in some tree (a forest of 20 trees).
     """
     if inputs.element != TensorProto.DOUBLE or not any(map(_float32, model.graph.node)):
         return None
@@ -37,20 +37,20 @@ def with_float32_trees(model: onnx.ModelProto, inputs: Inputs) -> onnx.ModelProt
     return changed
 
 
-MOVERS = frozenset(
+DATA_MOVEMENT_OPS = frozenset(
     {"Identity", "Cast", "Concat", "FeatureVectorizer", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
     | {"Slice", "Gather", "Transpose", "Split", "ArrayFeatureExtractor", "Constant"}
 )
-"""Operations that move numbers about without computing."""
+"""Operations that move values without computing."""
 
 
-def as_defined(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with labels and scores as ONNX defines them, where its trees have weights for both
-    classes: what CatBoost writes, and XGBoost for ``multi:softprob``.
+def with_standard_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with labels and scores as ONNX defines them, if its trees have weights for both classes.
 
-    ONNX Runtime 1.32 then takes the second class wherever its score before the transformation is above
-    zero, and gives 1 or 0 whatever whole numbers the classes are: the label is looked up by the higher
-    score. It also adds base values wrongly: they are moved into the leaves of one tree.
+    CatBoost writes such trees, and XGBoost for ``multi:softprob``. For these, ONNX Runtime 1.32 returns the
+    second class wherever its score before the transformation is above zero, and returns 1 or 0 for any
+    integer classes. The label is therefore looked up by the higher score. It also adds base values wrongly,
+    so they are moved into the leaves of one tree.
 
     Raises:
         BadArtifact: no tree has a weight for a class in each of its leaves.
@@ -124,12 +124,12 @@ def _numbers(attribute: onnx.AttributeProto) -> NDArray[Any]:
 
 
 def scaled_in_float32(model: onnx.ModelProto, inputs: Inputs) -> bool:
-    """Whether trees compare values that the graph computes from its float32 input."""
-    makers = {name: node for node in model.graph.node for name in node.output}
+    """Whether the graph's trees read values that it computes from float32 input."""
+    producers = {name: node for node in model.graph.node for name in node.output}
     pending = [name for node in model.graph.node if _trees(node) for name in node.input[:1]]
     while pending:
-        node = makers.get(pending.pop())
-        if node is not None and node.op_type not in MOVERS:
+        node = producers.get(pending.pop())
+        if node is not None and node.op_type not in DATA_MOVEMENT_OPS:
             return inputs.element != TensorProto.DOUBLE
         pending.extend(node.input if node is not None else ())
     return False
