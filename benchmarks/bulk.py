@@ -1,4 +1,4 @@
-"""Bulk requests: rows per second beside those of single requests, and what they cost single requests."""
+"""Bulk requests: rows per second compared with single requests, and their effect on single requests."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def beside(running: Running, home: Path, form: str, seconds: int) -> Figures:
 
 
 def rate_table(rates: dict[str, list[Figures]]) -> str:
-    """Rows per second, and their ratio to those of single requests of the same round."""
+    """Rows per second, and their ratio to the rows per second of single requests in the same round."""
     lines = []
     per_second = {name: [run["requests"] / run["seconds"] for run in runs] for name, runs in rates.items()}
     for name, values in per_second.items():

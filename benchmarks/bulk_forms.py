@@ -1,4 +1,4 @@
-"""``python -m benchmarks.bulk_forms``: where the time of a bulk request goes, and other forms and parsers.
+"""``python -m benchmarks.bulk_forms``: the time of each stage of a bulk request, by format and parser.
 
 The decision records in docs/decisions/ quote these tables. CPU time, medians of interleaved bursts.
 """
@@ -42,7 +42,7 @@ def read_arrow(body: bytes) -> NDArray[np.float64]:
 
 
 def write_arrow(answers: Answers) -> bytes:
-    """The same with the columns of forecasts."""
+    """An Arrow IPC stream with the columns of forecasts."""
     predictions = pa.DictionaryArray.from_arrays(np.array(answers.decisions, np.int8), list(LABELS))
     probabilities = pa.array(answers.probabilities, pa.float64())
     return stream(pa.record_batch([predictions, probabilities], ["prediction", "probability"]))

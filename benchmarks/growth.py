@@ -1,4 +1,4 @@
-"""How cost grows: with connections, rows of a bulk request, support vectors, workers."""
+"""How cost depends on the number of connections, rows per request, support vectors and workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Load by gRPC, as ``load.lua`` makes wrk do by HTTP: connections that each wait for their answer.
+"""Generates gRPC load as wrk with ``load.lua`` does for HTTP: each connection waits for its response.
 
 Bodies come from the file in BODIES, a JSON request per line; the result is a line of JSON.
 ``python -m benchmarks.grpc_load ADDRESS CONNECTIONS SECONDS``

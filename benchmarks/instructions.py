@@ -1,4 +1,4 @@
-"""Instructions a request, by callgrind: the same on a busy machine as on an idle one.
+"""Instructions per request, counted by callgrind: they are the same on a busy machine as on an idle one.
 
 Only the application runs, without sockets: requests are passed to it as ASGI messages, 32 at a time.
 ``python -m benchmarks.instructions APP`` is what valgrind runs.

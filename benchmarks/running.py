@@ -40,7 +40,7 @@ class Running:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let it run; before and after it is stopped."""
+        """Let the server run within the context; it is stopped before and after."""
         for process in self.family:
             process.resume()
         try:
@@ -60,13 +60,13 @@ class Running:
 
 @contextmanager
 def all_started(servers: Sequence[Server], home: Path) -> Iterator[list[Running]]:
-    """The servers, one started after the other, each stopped but while it runs ``alone``."""
+    """Start the servers one after another; each is stopped except within ``alone``."""
     with ExitStack() as stack:
         started: list[Running] = []
         for server in servers:
             print(f"start {server.name}", file=sys.stderr)
             running = stack.enter_context(run(server, home))
-            # Before `run` ends it, last in first out: a stopped process does not heed SIGTERM.
+            # Called before `run` ends the server, in reverse order: a stopped process can't handle SIGTERM.
             stack.callback(resume, running)
             for process in running.family:
                 process.suspend()

@@ -49,7 +49,7 @@ print(json.dumps([time.monotonic() - start, usage.ru_utime + usage.ru_stime, usa
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one command: seconds, processor seconds, and the largest process in MB."""
+    """The cost of one command: seconds, processor seconds, and the memory of its largest process in MB."""
 
     seconds: float
     core_seconds: float

@@ -37,7 +37,7 @@ class Server:
 
     @property
     def is_mlserver(self) -> bool:
-        """Whether port and model are in files."""
+        """Whether this is MLServer, which reads port and model from files."""
         return self.command[0] == str(MLSERVER)
 
 

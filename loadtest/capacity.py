@@ -1,6 +1,6 @@
-"""``make capacity``: which load one replica takes at which latency, and what a second worker adds.
+"""``make capacity``: the load that one replica serves at each latency, and the gain from a second worker.
 
-``options.CAPACITY`` says how.
+``options.CAPACITY`` describes the measurement.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from matplotlib import pyplot as plt
 RATES = (250, 500, 1000, 1500, 2000, 2500, 3000, 3500, 4000)
 LATENCY_LIMITS_MS = (10, 25, 50, 100)
 TARGET_RATE = 10_000
-"""Requests per second for which the table gives the number of replicas."""
+"""Rates, in requests per second, for which the table lists the number of replicas."""
 
 
 def cpu_seconds(service: Service) -> float:
@@ -115,7 +115,7 @@ def several_workers(home: Path, requests: list[Request], seconds: float) -> str:
     for workers in (1, 2):
         progress(f"{workers} worker{'s' * (workers > 1)} on all cores, {2 * seconds:g} s")
         with replica(home, workers) as (service, _):
-            time.sleep(3)  # the first worker may answer /readyz before the second was counted
+            time.sleep(3)  # the first worker may answer /readyz before the second has started
             offer(service, requests, 500, 3)
             step, cpu = offer(service, requests, RATES[-1] * workers, 2 * seconds)
             rows.append(

@@ -1,4 +1,4 @@
-"""The figures and pictures of README, documents and cards: which command makes each, and of what sources.
+"""The figures and pictures of README, documents and cards, with the command and the sources of each.
 
 docs/figures.json records for each of them the commit, and a digest of the sources that it measures. A figure
 is stale when these have changed since.
@@ -38,7 +38,7 @@ BENCH = (".venv-benchmarks/bin/python", "-m", "benchmarks.run", "--publish", "--
 
 @dataclass(frozen=True)
 class Figure:
-    """What one command makes, and of what.
+    """The output of one command, and the sources that it measures.
 
     ``marks`` are the names of its blocks in documents, ``pictures`` its files. ``minutes`` is an estimate,
     until docs/figures.json has what it took.
@@ -52,7 +52,7 @@ class Figure:
     pictures: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     records_nothing: bool = False
-    """Whether the command does not call ``record``, as training, which knows nothing of load tests."""
+    """Whether the command does not call ``record``. Training does not, as it can't import load tests."""
 
 
 def bench(part: str, minutes: float, *marks: str, pictures: tuple[str, ...] = ()) -> Figure:
@@ -63,7 +63,7 @@ def bench(part: str, minutes: float, *marks: str, pictures: tuple[str, ...] = ()
 
 
 def python(*arguments: str) -> tuple[str, ...]:
-    """A command of this environment."""
+    """A command run by this environment's Python."""
     return (sys.executable, *arguments)
 
 
@@ -152,11 +152,11 @@ FIGURES = (
         ("bentofile.yaml", "deploy/image", "requirements/serving.lock", *ARTIFACTS),
     ),
 )
-"""In the order of their making: the card's model is measured by the rest."""
+"""In the order in which they are made: training comes first, because the others measure its model."""
 
 
 def record(mark: str) -> None:
-    """Note that the figures of a mark are of the sources as they are now; called by what writes them."""
+    """Record that a mark's figures match the current sources; called by the code that writes them."""
     for figure in FIGURES:
         if mark in figure.marks:
             keep(recorded() | {mark: {"commit": commit(), "sources": digest(figure.sources)}})
@@ -173,7 +173,7 @@ def keep(entries: Entries) -> None:
 
 
 def minutes(figure: Figure) -> float:
-    """How long it takes: what it took the last time, or the estimate."""
+    """The duration of the last run, or the estimate if there was none."""
     took = [
         entry["minutes"] for mark, entry in recorded().items() if mark in figure.marks and "minutes" in entry
     ]
@@ -188,7 +188,7 @@ def commit() -> str:
 
 
 def staleness(figure: Figure) -> str:
-    """Why its figures are not of these sources; empty if they are."""
+    """Why the figures do not match the current sources; empty if they do."""
     entries = recorded()
     for mark in figure.marks:
         if mark not in entries:

@@ -1,4 +1,4 @@
-"""What load tests that start their own service share: core pinning, processes, probes."""
+"""Shared by load tests that start their own service: core pinning, processes, probes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONNECT_SECONDS = 5
 
 
 def exit_code(command: Callable[[], int]) -> int:
-    """Run a command; a service that did not start, and Ctrl-C, are a sentence and no traceback."""
+    """Run a command and return its exit code; a failed start and Ctrl-C print a message, not a traceback."""
     try:
         return command()
     except NotStarted as reason:
@@ -36,12 +36,12 @@ def exit_code(command: Callable[[], int]) -> int:
 
 
 def progress(message: str) -> None:
-    """Say what happens now; the result alone goes to stdout."""
+    """Print progress to stderr, because only the result goes to stdout."""
     print(message, file=sys.stderr, flush=True)
 
 
 def write_report(name: str, text: str) -> None:
-    """Keep a result in reports/, and say where."""
+    """Write a result to the folder reports/, and print its path."""
     file = PROJECT / "reports" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.md"
     file.parent.mkdir(exist_ok=True)
     file.write_text(f"{text}\n")
@@ -49,7 +49,7 @@ def write_report(name: str, text: str) -> None:
 
 
 def unreachable(url: str) -> str:
-    """Why nothing can be connected to at the address of a service; empty if something can."""
+    """Why the address of a service does not accept connections; empty if it does."""
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     try:

@@ -171,7 +171,7 @@ def parse_exchange(text: str, body: str, media_type: str) -> tuple[list[dict[str
 
 
 class Client(FastHttpUser):
-    """What all clients have in common: the API key, and what they do with a 429."""
+    """Base class of all clients: sends the API key, and handles 429."""
 
     abstract = True
 
@@ -226,7 +226,7 @@ class Station(Client):
 
 
 class Front(Client):
-    """Stations that a front passes: every FRONT_SECONDS all at once, with BURST rainy hours each."""
+    """Stations that a front passes: every FRONT_SECONDS all send BURST rainy hours at the same time."""
 
     weight = 3
 

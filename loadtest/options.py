@@ -1,7 +1,7 @@
 """The options of the load tests' commands.
 
-They are here because each command imports packages: `make chaos ARGS=--help` runs this module instead, before
-anything is installed.
+They are in a module without third-party imports, because `make chaos ARGS=--help` runs it before anything is
+installed.
 """
 
 from __future__ import annotations

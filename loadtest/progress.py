@@ -13,7 +13,7 @@ LINE_SECONDS = 5
 
 
 def report_progress(environment: Environment, **_: Any) -> None:
-    """Locust's event ``test_start``."""
+    """Start the report; a listener of Locust's event ``test_start``."""
     if environment.web_ui is None and not isinstance(environment.runner, WorkerRunner):
         gevent.spawn(_report, environment)
 

@@ -1,4 +1,4 @@
-"""``make test-replicas``: three replicas behind HAProxy; ``options.REPLICAS`` says what becomes of them."""
+"""``make test-replicas``: three replicas behind HAProxy; ``options.REPLICAS`` describes the test."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LAME_DUCK_SECONDS = 5
 """As in the image."""
 
 BALANCER_SECONDS = 30
-"""Limit for HAProxy to see a ready replica, and to stop."""
+"""Time limit for HAProxy to find a ready replica, and to stop."""
 
 LOCUST_SECONDS = 25
 HEADER = (
@@ -144,9 +144,9 @@ def kill_one(url: str, replica: Replica, home: Path, folder: Path) -> tuple[list
 async def rolling_update(
     url: str, replicas: list[Replica], home: Path, requests: list[Request]
 ) -> tuple[Outcome, list[int]]:
-    """Replace all replicas one after another, under load; the outcome and the exit codes.
+    """Replace all replicas one after another, under load; returns the outcome and the exit codes.
 
-    ``replicas`` are three that run and one that is not started.
+    ``replicas`` are three running ones and one that has not been started.
     """
     codes = []
     load = Load(lambda: [url], requests, 300, 70, kept=50, max_open=200)
@@ -168,7 +168,7 @@ def failures(outcome: Outcome) -> int:
 
 
 def main() -> int:
-    """1 when a request failed or a response was of neither model."""
+    """Run both tests; the exit code is 1 if a request failed or a response was of neither model."""
     arguments = options.replicas().parse_args()
     if shutil.which("haproxy") is None:
         print("haproxy is not installed (Debian: apt-get install haproxy)", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Requests as bytes, with the forecasts that are right responses to them."""
+"""Requests as bytes, with the forecasts that are correct responses to them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ same row alone, by up to 2e-5.
 
 @dataclass(frozen=True)
 class Request:
-    """A request as bytes, and the forecasts that are right responses: one per model version.
+    """A request as bytes, and the forecasts that are correct responses: one per model version.
 
-    With the tags of these ``models`` the right one is that of the model which the response names.
+    With the tags of these ``models``, the forecast must be that of the model which the response names.
     """
 
     data: bytes
@@ -52,9 +52,9 @@ def equal(one: Forecast, other: Forecast) -> bool:
 
 
 def predict_request(record: dict[str, Any], *classifiers: Classifier, models: Sequence[str] = ()) -> Request:
-    """``POST /predict`` of a record; any of the classifiers' forecasts for it alone is right.
+    """``POST /predict`` of a record; the forecast of any of the classifiers for this row alone is correct.
 
-    With the classifiers' tags it must be that of the classifier which the response names.
+    With the classifiers' tags, ``models``, it must be that of the classifier which the response names.
     """
     body = json.dumps(record).encode()
     headers = (

@@ -15,7 +15,7 @@ FOLDER = PROJECT / "loadtest"
 
 
 def main() -> int:
-    """Locust's exit code, 0 when all thresholds were met; 2 when there is nothing to load."""
+    """Locust's exit code: 0 if all thresholds were met; 2 if there is no service at --url."""
     parser = options.run()
     arguments, locust_arguments = parser.parse_known_args()
     if arguments.url and arguments.forecast_log:

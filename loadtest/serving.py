@@ -27,10 +27,11 @@ STOP_SECONDS = 60
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on, and that is given to nobody else while this process runs.
+    """A free loopback port, reserved for this process while it runs.
 
-    It is below those that Linux gives to outgoing connections, which could take it before the service. A
-    service takes seconds until it listens; meanwhile another process could draw the same port.
+    It is below the range that Linux uses for outgoing connections, one of which could take it before the
+    service does. It is reserved because a service takes seconds until it listens, and meanwhile another
+    process could choose the same port.
     """
     while True:
         port = random.randrange(16384, 32768)
@@ -41,9 +42,9 @@ def free_port() -> int:
 
 
 def reserve(port: int) -> None:
-    """Keep a port from other calls of ``free_port``, in all processes of this machine.
+    """Reserve a port against other calls of ``free_port``, in all processes of this machine.
 
-    By a name of Linux's abstract sockets, which goes when the process that holds it ends.
+    The reservation is the name of an abstract Unix socket, which Linux removes when this process ends.
 
     Raises:
         OSError: it is reserved already.
@@ -55,7 +56,7 @@ def reserve(port: int) -> None:
 
 
 class NotStarted(RuntimeError):
-    """A service that was started did not come up; the message says why."""
+    """A service did not start; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Service:
 
 @contextmanager
 def store(*arguments: str) -> Iterator[Path]:
-    """A temporary BENTOML_HOME with the committed artifacts, or those that ``import`` is told of."""
+    """A temporary BENTOML_HOME with the committed artifacts; ``arguments`` are passed to ``import``."""
     with tempfile.TemporaryDirectory() as home:
         subprocess.run(
             [sys.executable, "train_import.py", "import", *arguments],
@@ -89,7 +90,7 @@ def served(
     env: Mapping[str, str] | None = None,
     log: IO[bytes] | None = None,
 ) -> Iterator[str]:
-    """``running``, for those who need the URL only."""
+    """Like ``running``, but yields only the URL."""
     with running(bentoml_home, what, cwd, ready, env, log) as service:
         yield service.url
 
@@ -146,7 +147,7 @@ def running(
 
 
 def stop(process: subprocess.Popen[bytes]) -> int:
-    """SIGTERM, then after STOP_SECONDS SIGKILL to it and its workers; the exit code."""
+    """Send SIGTERM, after STOP_SECONDS SIGKILL to it and its workers; returns the exit code."""
     family = family_of(process)
     process.send_signal(signal.SIGTERM)
     try:
@@ -159,7 +160,7 @@ def stop(process: subprocess.Popen[bytes]) -> int:
 
 
 def family_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """A service's processes: workers have sessions of their own, and would outlive it."""
+    """A service's processes; its workers have their own sessions, and could outlive it."""
     try:
         supervisor = psutil.Process(process.pid)
         return [supervisor, *supervisor.children(recursive=True)]
@@ -168,14 +169,14 @@ def family_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def kill(family: Sequence[psutil.Process]) -> None:
-    """SIGKILL to those that still live."""
+    """Send SIGKILL to the processes that are still alive."""
     for member in family:
         with suppress(psutil.NoSuchProcess):
             member.kill()
 
 
 def last_line(file: Path) -> str:
-    """The last line of what a process wrote; empty if there is none."""
+    """The last line of a process's output; empty if there is none."""
     lines = file.read_text(errors="replace").split("\n") if file.exists() else []
     return next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")
 

@@ -1,4 +1,4 @@
-"""A digest of sources by what they do: comments, docstrings and layout of Python don't change it."""
+"""A digest of source files, which comments, docstrings and layout of Python code don't change."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 LEFT_OUT = {"__pycache__", "results"}
-"""What runs leave in a folder of sources; git ignores it."""
+"""Files and folders that runs leave among the sources; git ignores them."""
 
 
 def digest(paths: Iterable[str]) -> str:
-    """Of files and folders of the project, named relative to it.
+    """The digest of files and folders of the project, named relative to it.
 
     Raises:
-        FileNotFoundError: one of them is not there.
+        FileNotFoundError: one of them does not exist.
     """
     total = hashlib.sha256()
     for file in sorted(files(paths)):
@@ -26,7 +26,7 @@ def digest(paths: Iterable[str]) -> str:
 
 
 def files(paths: Iterable[str]) -> Iterator[Path]:
-    """The files that are meant."""
+    """The files, and all files in the folders, without LEFT_OUT."""
     for name in paths:
         path = PROJECT / name
         if path.is_dir():
@@ -38,16 +38,16 @@ def files(paths: Iterable[str]) -> Iterator[Path]:
 
 
 def content(file: Path) -> bytes:
-    """What counts of a file."""
+    """The part of a file that enters the digest."""
     if file.suffix != ".py":
         return file.read_bytes()
     return repr(shape(ast.parse(file.read_bytes()))).encode()
 
 
 def shape(part: object) -> object:
-    """A syntax tree as lists, without texts that stand alone, and without fields that are empty.
+    """A syntax tree as lists, without docstrings and empty fields.
 
-    ``ast.dump`` is not the same in all versions of Python.
+    Used because the output of ``ast.dump`` differs between versions of Python.
     """
     if isinstance(part, ast.AST):
         fields = [(name, shape(value)) for name, value in ast.iter_fields(part)]
@@ -58,7 +58,7 @@ def shape(part: object) -> object:
 
 
 def stands_alone(part: object) -> bool:
-    """Whether it is a docstring, or a text below an attribute."""
+    """Whether a node is a docstring, including those of attributes."""
     return (
         isinstance(part, ast.Expr)
         and isinstance(part.value, ast.Constant)

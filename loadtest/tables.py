@@ -15,7 +15,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def publish(document: Path, command: str, text: str) -> None:
-    """Replace what stands between ``<!-- command -->`` and ``<!-- end of command -->``, and record it.
+    """Replace the text between ``<!-- command -->`` and ``<!-- end of command -->``, and record it.
 
     Raises:
         ValueError: the document does not have each of the two marks exactly once.
@@ -30,9 +30,9 @@ def publish(document: Path, command: str, text: str) -> None:
 
 
 def excerpt(text: str, rows: Sequence[str], columns: Sequence[str]) -> str:
-    """A text with only these rows (by their first cell) and columns (by title) of its Markdown table.
+    """A text whose Markdown table is reduced to these rows (by first cell) and columns (by title).
 
-    Rows that the table does not have are left out, and all lines that are not part of a table stay.
+    Rows that the table does not have are ignored. Lines outside of the table are kept.
 
     Raises:
         ValueError: the table does not have one of the columns.

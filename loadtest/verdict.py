@@ -10,14 +10,14 @@ from locust.stats import RequestStats, StatsEntry
 THRESHOLDS = Path(__file__).parent / "thresholds.toml"
 KNOWN = {"failed_share", "rejected_share", "p50_ms", "p95_ms", "p99_ms", "rps"}
 REJECTED = ", rejected"
-"""Suffix of the name under which 429s are counted: they are fast, and would improve the latencies."""
+"""Suffix of the name under which 429s are counted. They are fast, so they would lower the latencies."""
 
 
 def read_thresholds(path: Path) -> dict[str, float]:
     """Read a file like thresholds.toml.
 
     Raises:
-        ValueError: the file is not TOML, or has a threshold of something that is not measured.
+        ValueError: the file is not TOML, or has an unknown threshold.
     """
     limits = tomllib.loads(path.read_text())
     if unknown := limits.keys() - KNOWN:

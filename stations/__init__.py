@@ -1,1 +1,1 @@
-"""Weather stations: takes in what they send, asks the forecast service, verifies its forecasts."""
+"""Receives reports of weather stations, requests forecasts for them, and verifies these forecasts."""

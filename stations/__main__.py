@@ -1,4 +1,4 @@
-"""``python -m stations``: the service, with the settings of the environment."""
+"""``python -m stations``: run the service, configured by environment variables."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from stations.logs import configure
 from stations.settings import Settings
 
 GRACE_SECONDS = 10
-"""For requests in flight at the end."""
-
+"""Time that requests in flight have to finish after the service was told to stop."""
 
 MAX_HEAD_BYTES = 32 * 1024
-"""Of a request's line and headers."""
+"""Limit of the size of a request line and its headers."""
 
 
 def main() -> int:
-    """Serve until a signal; 0, 1 when the port can't be listened on, or 2 when a setting is wrong."""
+    """Serve until a signal; the exit code is 1 if the port can't be bound, 2 if a setting is invalid."""
     try:
         settings = Settings()
     except ValidationError as error:
         for fault in error.errors():
             print(f"STATIONS_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}", file=sys.stderr)
         return 2
-    try:  # uvicorn would say so in the middle of its own start and end
+    try:  # uvicorn reports a port in use only after the application has started
         socket.create_server(
             (settings.host, settings.port), family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         ).close()
@@ -46,22 +45,22 @@ def main() -> int:
         port=settings.port,
         log_config=None,
         access_log=False,
-        # Behind a proxy the client's address is of no use here.
+        # The client's address is not used, so headers of a proxy need not be read.
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        # httptools is faster, but has no limit on the size of a head.
+        # httptools is faster, but does not limit the size of a request's headers.
         http="h11",
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
-    # uvicorn raises the signal again when it has stopped; by default that would be exit code -15.
+    # uvicorn raises the signal again after it has stopped; the default handler would make the exit code -15.
     signal.signal(signal.SIGTERM, leave)
     uvicorn.Server(config).run()
     return 0
 
 
 def leave(_: int, __: FrameType | None) -> None:
-    """Exit code 0."""
+    """Handle SIGTERM: exit with code 0."""
     sys.exit(0)
 
 

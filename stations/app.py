@@ -1,4 +1,4 @@
-"""The service put together: paths, background tasks, start and end."""
+"""The application: routes, background tasks, startup and shutdown."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def create(settings: Settings) -> Starlette:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[State]:
-    """The database at its newest revision, and the background tasks; all ended in order."""
+    """Migrate the database, run the background tasks, and shut everything down in order at the end."""
     engine = connect(settings.database)
     await asyncio.to_thread(migrate, engine)
     database = Database(engine, settings.max_pending_reports)
@@ -118,7 +118,7 @@ async def running(settings: Settings) -> AsyncIterator[State]:
 
 
 def watched(state: State, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """A task without which the service is no use: should it fail, the service stops, to be started again."""
+    """Run an essential task: if it fails, the service stops so that its supervisor restarts it."""
 
     async def watch() -> None:
         try:

@@ -1,4 +1,4 @@
-"""What the forecast service takes; ``tests/stations/test_contract.py`` compares it with the service's own."""
+"""The forecast service's request contract; ``tests/stations/test_contract.py`` compares the two."""
 
 FEATURES = (
     "temp_c",
@@ -38,7 +38,7 @@ UNITS: dict[str, str] = {
 }
 
 MAX_ROWS = 10_000
-"""Observations in one bulk request at most."""
+"""Limit of the number of observations in one bulk request."""
 
 MAX_HORIZON_HOURS = 48
 """The longest horizon that ``train_import.py train`` accepts."""

@@ -1,4 +1,4 @@
-"""From a converted report to its place on disk: the way that all protocols share."""
+"""Checks and stores converted reports, for all protocols."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stations.store.writing import Stored
 
 
 class Ingestion:
-    """Stores reports and rings for the forwarder; knows the stations and their elevations."""
+    """Stores reports and wakes the forwarder; holds the known stations and their elevations."""
 
     def __init__(self, database: Database, forwarder: Forwarder, settings: Settings) -> None:
         self.database = database
@@ -28,14 +28,14 @@ class Ingestion:
         self.stations: set[str] = set()
 
     async def start(self) -> None:
-        """Read what the database knows."""
+        """Read stations and elevations from the database."""
         self.elevation, self.stations = await self.database.read(_known)
 
     def check(self, report: Report) -> Report:
-        """The report itself.
+        """Return the report if it can be stored.
 
         Raises:
-            Refused: it is older than reports are kept, or there are too many stations.
+            Refused: it is older than the retention period, or there are too many stations.
         """
         oldest = first_kept(time.time(), self.settings.reports_days)
         if oldest is not None and report.hour < oldest:
@@ -49,10 +49,10 @@ class Ingestion:
         return report
 
     async def store(self, batch: Sequence[Report]) -> list[Stored]:
-        """What became of each report; when this returns all are on disk.
+        """Store reports and return the outcome of each; all are on disk when this returns.
 
         Raises:
-            TooManyPending, DatabaseFailed: none is stored.
+            TooManyPending, DatabaseFailed: no report is stored.
         """
         outcomes = await self.database.store(batch)
         for report, outcome in zip(batch, outcomes, strict=True):

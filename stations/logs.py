@@ -1,4 +1,4 @@
-"""Log lines, as text or JSON, with the id of the request that they belong to."""
+"""Logging as text or as JSON with request ids."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; a traceback is a field, its line breaks escaped."""
+    """One JSON object per line; a traceback is a field with escaped line breaks."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line."""
+        """The record as a line of JSON."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -40,7 +40,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(log_format: str) -> None:
-    """One handler for everything, on stderr."""
+    """Log everything to stderr by one handler."""
     handler = logging.StreamHandler()
     handler.setFormatter(
         JsonFormatter()
@@ -53,7 +53,7 @@ def configure(log_format: str) -> None:
 
 
 class RequestId:
-    """ASGI middleware, the outermost: names the request, puts its id into the answer, takes its time."""
+    """Outermost ASGI middleware: assigns a request id, adds it to the response, measures the duration."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -75,6 +75,6 @@ class RequestId:
         try:
             await self.app(scope, receive, named)
         finally:
-            # The route's template, not the path: station names and secrets are not labels.
+            # The endpoint's name, not the path, which may contain station names and keys.
             route = getattr(scope.get("endpoint"), "__name__", "none")
             request_seconds.labels(route).observe(time.perf_counter() - start)

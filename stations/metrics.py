@@ -1,4 +1,4 @@
-"""What the service tells Prometheus beside its scores; docs/stations.md says what for."""
+"""Prometheus metrics of the service other than the scores; docs/stations.md describes their use."""
 
 from __future__ import annotations
 

@@ -10,20 +10,20 @@ from datetime import UTC, datetime
 from stations.contract import FEATURES, LIMITS, UNITS
 
 STATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""Names go into paths, MQTT topics and logs."""
+"""Station names are used in paths, MQTT topics and logs."""
 
 HOUR = 3600
 
 FUTURE_SECONDS = 600
-"""How far a station's clock may be ahead of ours."""
+"""How far a station's clock may be ahead of this service's."""
 
 OLDEST = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp())
-"""A report from before is a clock that was never set."""
+"""An earlier time is that of a clock that was never set."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of what was sent: where (``loc``, a path into it), what, and its kind."""
+    """One fault of a request: its place (``loc``, a path into the body), a sentence, and its kind."""
 
     loc: tuple[str | int, ...]
     msg: str
@@ -31,7 +31,7 @@ class Fault:
 
 
 class Refused(ValueError):
-    """A report that can't be taken; each fault names its field."""
+    """An invalid report; each fault names its field."""
 
     def __init__(self, *faults: Fault) -> None:
         self.faults = faults
@@ -39,17 +39,16 @@ class Refused(ValueError):
 
 
 def refused(name: str, message: str, kind: str = "value_error") -> Refused:
-    """A refusal with one fault."""
+    """A ``Refused`` with one fault; an empty ``name`` means the whole report."""
     return Refused(Fault((name,) if name else (), message, kind))
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a station sent at a time (Unix seconds).
+    """The observation of a station at a time (Unix seconds).
 
-    ``values`` holds the contract's fields that are known, in its units. ``notes`` are sentences for
-    whoever sent it: what was left out and what was calculated. A ``correction`` replaces an earlier
-    report of the same time.
+    ``values`` has the known fields of the contract, in its units. ``notes`` tell the sender which values were
+    left out or calculated. A ``correction`` replaces an earlier report of the same time.
     """
 
     station: str
@@ -68,15 +67,14 @@ class Report:
 def hour_of(time: int) -> int:
     """The full hour at or after a time, Unix seconds: 11:01 to 12:00 belong to 12:00.
 
-    So an hour's values are known when it ends, and hold nothing from after it: its forecast can't
-    have seen any of the rain that it is verified with. A METAR of 11:51 is the one for 12:00, as in
-    the training data.
+    So the values of an hour are known when it ends, and none is from after it: a forecast can't have seen
+    the rain that it is verified with. A METAR of 11:51 belongs to 12:00, as in the training data.
     """
     return -(-time // HOUR) * HOUR
 
 
 def checked_station(name: object) -> str:
-    """The name of a station.
+    """Return the name of a station if it is valid.
 
     Raises:
         Refused: it is not 1 to 64 letters, digits, ``.``, ``_`` and ``-``.
@@ -92,7 +90,7 @@ def checked_time(time: float, now: float) -> int:
     """A report's time in whole seconds.
 
     Raises:
-        Refused: it is ahead of our clock or before 1900.
+        Refused: it is ahead of this service's clock, or before 1900.
     """
     if time > now + FUTURE_SECONDS:
         raise refused("time", f"time is ahead of this service's clock, which says {text_of(now)}")
@@ -102,10 +100,12 @@ def checked_time(time: float, now: float) -> int:
 
 
 def within_limits(values: Mapping[str, float], sent_as: Mapping[str, str] | None = None) -> dict[str, float]:
-    """The values, all of them within the contract's limits; ``sent_as`` has the senders' names of fields.
+    """Return the values if all are within the contract's limits.
+
+    ``sent_as`` maps the contract's fields to the names that the sender used, for the messages.
 
     Raises:
-        Refused: some are not, or are not finite.
+        Refused: some values are out of range or not finite.
     """
     faults = [
         Fault(((sent_as or {}).get(name, name),), out_of_range(name, sent_as), "out_of_range")
@@ -118,9 +118,9 @@ def within_limits(values: Mapping[str, float], sent_as: Mapping[str, str] | None
 
 
 def drop_outside_limits(values: Mapping[str, float]) -> tuple[dict[str, float], list[str]]:
-    """The values within the limits, and a note for each that is left out.
+    """The values within the limits, and a note for each one that is left out.
 
-    For consoles: their owner can't change what a broken sensor sends, and the others' values are good.
+    For consoles: their owners can't change what a broken sensor sends, and other sensors' values are valid.
     """
     good = {n: float(v) for n, v in values.items() if LIMITS[n][0] <= v <= LIMITS[n][1]}
     return good, [f"{out_of_range(name)}; it was left out" for name in values if name not in good]

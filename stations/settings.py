@@ -15,7 +15,7 @@ PREFIX = "STATIONS_"
 
 
 class Settings(BaseSettings):
-    """Every figure that an operator might ask about, with its reason."""
+    """The settings of the service; each is documented below its field."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True)
 
@@ -23,71 +23,72 @@ class Settings(BaseSettings):
     """Address on which the service listens."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 3100
-    """Its port; 0 for any that is free."""
+    """Its port; 0 for any free one."""
 
     database: str = "sqlite:///stations.db"
     """SQLAlchemy's URL; PostgreSQL: `postgresql+psycopg://USER:PASSWORD@HOST/NAME`."""
 
     forecast_url: str = "http://127.0.0.1:3000"
-    """The forecast service."""
+    """Address of the forecast service."""
 
     forecast_key: str = ""
-    """The API key for it, if it wants one."""
+    """API key for the forecast service, if it requires one."""
 
     forecast_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 12
-    """For one bulk request; the forecast service itself gives up after 10 s."""
+    """Timeout of a bulk request; the forecast service itself gives up after 10 s."""
 
     batch_rows: Annotated[int, Field(ge=1, le=10_000)] = 500
     """Hours in one bulk request: about 5 ms of the forecast service's time."""
 
     wait_seconds: Annotated[float, Field(ge=0, le=30)] = 2
-    """How long an answer waits for its forecast once the report is stored."""
+    """How long a response waits for the forecast after the report has been stored."""
 
     retry_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
-    """The first pause after a failed request; it doubles."""
+    """The pause after the first failed request; it doubles with each further failure."""
 
     retry_max_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
     """The longest pause."""
 
     breaker_failures: Annotated[int, Field(ge=1)] = 3
-    """Failures in a row that open the circuit breaker; then one request at a time probes."""
+    """Failures in a row that open the circuit breaker; then one request at a time probes the service."""
 
     assumed_visibility_km: Annotated[float, Field(ge=0, le=100)] = 16.09
-    """For stations that don't measure it, where the model needs it: 10 miles, the most that US
-    stations report, and the value of 9 in 10 hours of the default training data."""
+    """Used for stations that don't measure visibility, if the model requires it: 10 miles, the most that
+    US stations report, and the value of 9 in 10 hours of the default training data."""
 
     reports_days: Annotated[float, Field(ge=0)] = 30
-    """Single reports are deleted after so many days; 0 keeps them for ever."""
+    """Single reports are deleted after this many days; 0 keeps them forever."""
 
     hours_days: Annotated[float, Field(ge=0)] = 800
-    """Hours, forecasts and verdicts are deleted after so many days; 0 keeps them for ever."""
+    """Hours, forecasts and verdicts are deleted after this many days; 0 keeps them forever."""
 
     keys_file: Path | None = None
     """File of the [API keys](stations.md#keys). Without it everybody may send for every station."""
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
-    """Size of a body (413)."""
+    """Limit of the size of a body (413)."""
 
     max_reports: Annotated[int, Field(ge=1)] = 10_000
-    """Reports in one request (400)."""
+    """Limit of reports in one request (400)."""
 
     max_pending_reports: Annotated[int, Field(ge=1)] = 20_000
-    """Reports that wait to be written; more are refused (429)."""
+    """Limit of reports that wait to be written; more are refused (429)."""
 
     max_stations: Annotated[int, Field(ge=1)] = 100_000
-    """New names are refused beyond (400), so that a stray client can't fill the database with names."""
+    """Limit of stations; further names are refused (400), so that a client can't fill the database."""
 
     body_seconds: Annotated[float, Field(gt=0)] = 10
-    """For a request's body to arrive (408)."""
+    """Time within which a body must arrive (408)."""
 
     lame_duck_seconds: Annotated[float, Field(ge=0, le=600)] = 0
-    """From SIGTERM to the end: `/readyz` is 503, other requests are answered. The image sets 5."""
+    """Time from SIGTERM to the stop, in which `/readyz` is 503 and other requests are answered. The image
+    sets 5."""
 
     log_format: Literal["text", "json"] = "text"
     """`text`, or `json`, which the image sets."""
 
     scores_seconds: Annotated[float, Field(gt=0)] = 60
-    """How old the scores in `/metrics` may be."""
+    """Shortest interval at which the scores in `/metrics` are calculated."""
 
     station_gauges: Annotated[int, Field(ge=0)] = 100
     """Stations with gauges of their own; with more stations only the total is in `/metrics`."""
@@ -102,7 +103,7 @@ class Settings(BaseSettings):
     """Forecasts go to `PREFIX/STATION/forecast`, retained."""
 
     mqtt_discovery_prefix: str = "homeassistant"
-    """Home Assistant's; empty: no discovery messages."""
+    """Home Assistant's discovery prefix; empty: no discovery messages."""
 
 
 def table() -> str:

@@ -1,4 +1,4 @@
-"""``make chaos``: overload and faults on the real service, under load; ``options.CHAOS`` says which."""
+"""``make chaos``: overload and faults on the real service, under load; ``options.CHAOS`` lists them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from loadtest.tables import markdown_table, publish
 
 
 def main() -> int:
-    """1 when a request was lost or a response was wrong."""
+    """Run the scenarios; the exit code is 1 if a request was lost or a response was wrong."""
     arguments = options.chaos().parse_args()
     rows: list[Row] = []
     progress("importing the committed model …")

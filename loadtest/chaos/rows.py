@@ -50,10 +50,10 @@ def unexpected(outcome: Outcome) -> int:
 
 
 def recovery(outcome: Outcome, baseline: Outcome | None) -> float:
-    """Seconds from the start of a load until the service performs as at half load from then on.
+    """Seconds from the start of a load until the service performs as at half load for the rest of it.
 
-    That is: in each half second at least 90 % of the requests get a 200 within ten times the
-    baseline's median latency (and at least 20 ms).
+    The criterion: in each half second at least 90 % of the requests get a 200 within ten times the
+    baseline's median latency, but not less than 20 ms.
     """
     limit = max(10 * (baseline.percentile(50) if baseline else 0) / 1000, 0.02)
     windows: dict[int, list[bool]] = {}

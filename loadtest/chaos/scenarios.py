@@ -22,14 +22,14 @@ from loadtest.requests import Request
 from loadtest.serving import Service, running, stop
 
 STEPS = (500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 5000, 6000, 8000)
-"""Requests per second. The knee is the last step at which 95 % of the requests get a forecast."""
+"""Rates in requests per second. The knee is the last one at which 95 % of the requests get a forecast."""
 
 LAME_DUCK_SECONDS = 3
 POLL_SECONDS = 0.25
 """Interval at which the simulated load balancer polls ``/readyz``."""
 
 FAULT_SECONDS = 3
-"""From the start of the load to the fault."""
+"""Seconds from the start of the load to the fault."""
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Chaos:
         return self.knee / 2
 
     async def load(self, urls: Sequence[str], rate: float, seconds: float) -> Outcome:
-        """Offer a load; ``urls`` may change while it runs."""
+        """Offer a load to the services at ``urls``, which may change while it runs."""
         progress(f"  {rate:,.0f} requests/s for {seconds:.0f} s")
         return await Load(lambda: urls, self.requests, rate, seconds).run()
 
@@ -70,7 +70,7 @@ class Chaos:
         with self.start() as service:
             await self.load([service.url], 500, 3)
             for rate in STEPS:
-                # Each step has a second try: a pause of this machine is not the knee.
+                # Each step has a second try, because a pause of the machine must not be taken for the knee.
                 if not await self.sustains(service.url, rate) and not await self.sustains(service.url, rate):
                     break
                 self.knee = rate

@@ -1,4 +1,4 @@
-"""Two models in one store, and how the service is made to swap them."""
+"""Two models in one store, between which the service is made to swap."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from weather.contract.names import CLASSIFIER, COMPILED_FILE, MODEL_FILE, SCALER
 from weather.model.classifier import Classifier
 
 SHIFT = 0.05
-"""By how many standard deviations the scaler of the second model is off."""
+"""Shift of the second model's scaler, in standard deviations."""
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def requests(home: Path, models: Sequence[str], count: int = 500) -> list[Reques
 
 
 async def back_and_forth(home: Path, models: Sequence[str], url: str, seconds: float) -> int:
-    """Make each model the latest in turn, as soon as the other one is served; the number of swaps."""
+    """Make each model the latest in turn, once the other one is served; returns the number of swaps."""
     latest = home / "models" / CLASSIFIER / "latest"
     swaps, end = 0, monotonic() + seconds
     while monotonic() < end:
@@ -72,6 +72,6 @@ async def back_and_forth(home: Path, models: Sequence[str], url: str, seconds: f
 
 
 def served(url: str) -> str:
-    """The classifier that is served."""
+    """The tag of the served classifier."""
     with urlopen(f"{url}/model", timeout=10) as response:
         return str(json.load(response)["tags"]["classifier"])

@@ -1,6 +1,6 @@
 """``make loadtest-stations``: stations on the first core, forecast service and Locust on the others.
 
-``options.CONSOLES`` says what is checked.
+``options.CONSOLES`` describes the checks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CATCH_UP_SECONDS = 60
 
 
 def main() -> int:
-    """0 when every threshold was met."""
+    """Run the load test; the exit code is 0 if every threshold was met."""
     arguments = options.consoles().parse_args()
     port = free_port()
     progress("starting the stations and a forecast service …")
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def load(service: Stations, users: int, seconds: int) -> int:
-    """Locust's exit code."""
+    """Run Locust; returns its exit code."""
     command = [sys.executable, "-m", "locust", "-f", "loadtest/consoles/locustfile.py", "--headless"]
     command += ["--only-summary", "--host", service.url, "--users", str(users)]
     command += ["--spawn-rate", str(max(1, users // 5)), "--run-time", f"{seconds}s"]
@@ -73,7 +73,7 @@ def load(service: Stations, users: int, seconds: int) -> int:
 
 
 def catch_up(service: Stations) -> float:
-    """Seconds until every hour has its forecast, or a reason; CATCH_UP_SECONDS at most."""
+    """Wait until the queue is empty, at most CATCH_UP_SECONDS; returns the seconds that it took."""
     start = time.monotonic()
     while time.monotonic() < start + CATCH_UP_SECONDS:
         listed = httpx.get(f"{service.url}/stations", timeout=60).json()["stations"]
@@ -84,13 +84,13 @@ def catch_up(service: Stations) -> float:
 
 
 def counter(service: Stations, name: str) -> float:
-    """The sum of a counter's series."""
+    """The value of a counter, summed over its labels."""
     text = httpx.get(f"{service.url}/metrics", timeout=60).text
     return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{name}{{"))
 
 
 def stored(database: str) -> int:
-    """Reports in the database."""
+    """The number of reports in the database."""
     engine = connect(database)
     try:
         with engine.connect() as connection:

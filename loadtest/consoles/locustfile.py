@@ -1,6 +1,6 @@
-"""Consoles as their firmware sends: a user stands for STATIONS_A_USER of them, each once a minute.
+"""Simulates consoles: each user stands for STATIONS_A_USER of them, which report once a minute.
 
-Half of them speak Ecowitt's protocol, half Weather Underground's.
+Half of them use Ecowitt's protocol, half Weather Underground's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ numbers = count()
 
 
 def report() -> dict[str, Any]:
-    """What the protocols have in common: a plausible reading, in US units."""
+    """A plausible observation in US units: the fields that the protocols have in common."""
     return {
         "dateutc": "now",
         "tempf": f"{random.uniform(30, 80):.1f}",
@@ -37,19 +37,19 @@ def report() -> dict[str, Any]:
 
 
 class Console(FastHttpUser):
-    """Sends for one station after the other, so that each has its turn once a minute."""
+    """Sends one report for each of its stations in turn, within a minute."""
 
     wait_time = constant_pacing(MINUTE / STATIONS_A_USER)
 
     def on_start(self) -> None:
-        """Choose the stations."""
+        """Choose the stations of this user."""
         first = next(numbers) * STATIONS_A_USER
         self.stations = [f"home-{first + n}" for n in range(STATIONS_A_USER)]
         self.turn = random.randrange(STATIONS_A_USER)
 
     @task
     def send(self) -> None:
-        """One report of the next station."""
+        """Send one report of the next station."""
         self.turn = (self.turn + 1) % STATIONS_A_USER
         station = self.stations[self.turn]
         raining = f"{random.choice([0, 0, 0, 0.02]):.3f}"
@@ -82,7 +82,7 @@ events.test_start.add_listener(report_progress)  # type: ignore[no-untyped-call]
 
 @events.quitting.add_listener  # type: ignore[untyped-decorator]
 def judge(environment: Environment, **_: Any) -> None:
-    """The exit code is the verdict."""
+    """Compare the statistics with the thresholds, and set the exit code."""
     met, lines = verdict(environment.stats, read_thresholds(THRESHOLDS))
     log.info("thresholds:\n%s", "\n".join(lines))
     if environment.process_exit_code is None:

@@ -1,4 +1,4 @@
-"""A slow ramp, then constant load for hours, to find what grows."""
+"""A slow ramp, then constant load for hours, to find leaks."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The paths of the service."""
+"""The HTTP endpoints of the service."""

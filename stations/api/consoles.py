@@ -1,4 +1,4 @@
-"""Home stations' protocols: Ecowitt's form and Weather Underground's query. Their answer is a short text."""
+"""Endpoints for home stations: Ecowitt's form and Weather Underground's query. They answer in plain text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 async def post_ecowitt(request: Request) -> Response:
-    """``/ecowitt/STATION/KEY``, or ``/ecowitt/STATION`` where there are no keys."""
+    """``POST /ecowitt/STATION/KEY``, or ``/ecowitt/STATION`` if the service has no API keys."""
     state = state_of(request)
     station = checked_station(request.path_params["station"])
     permit(patterns(request, request.path_params.get("key", "")), station)
@@ -36,7 +36,7 @@ async def post_ecowitt(request: Request) -> Response:
 
 
 async def get_wunderground(request: Request) -> Response:
-    """``ID`` is the station, ``PASSWORD`` its key."""
+    """``GET /weatherstation/updateweatherstation.php``; ``ID`` is the station, ``PASSWORD`` its API key."""
     state = state_of(request)
     query = dict(request.query_params)
     try:
@@ -53,7 +53,7 @@ async def get_wunderground(request: Request) -> Response:
 
 
 async def _store(state: State, report: Report, text: str) -> Response:
-    """Consoles don't read forecasts, so none is waited for."""
+    """Store a report without waiting for its forecast, which consoles do not read."""
     outcomes = await state.ingestion.store([state.ingestion.check(report)])
     lines = [text, *report.notes]
     if outcomes == ["conflicting"]:

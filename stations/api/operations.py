@@ -13,7 +13,7 @@ from stations.http.problems import Problem
 
 
 async def livez(request: Request) -> Response:
-    """200 while the background tasks run."""
+    """``GET /livez``: 200 while the background tasks run."""
     failed = state_of(request).failed
     if failed:
         raise Problem(503, f"{failed}; the service must be started again")
@@ -21,7 +21,10 @@ async def livez(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """200 while reports can be stored. The forecast service may be down: they wait in the queue."""
+    """``GET /readyz``: 200 while reports can be stored.
+
+    The forecast service may be down; then stored hours wait in the queue.
+    """
     state = state_of(request)
     if state.draining.draining:
         raise Problem(503, "the service is about to stop")
@@ -38,6 +41,6 @@ def _answers(connection: Connection) -> None:
 
 
 async def get_metrics(request: Request) -> Response:
-    """For Prometheus."""
+    """``GET /metrics``, in Prometheus' text format."""
     metrics.forecast_service_up.set(0 if state_of(request).forwarder.breaker.open else 1)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""Stations: the list, one with its last hours, its place, its scores; the export."""
+"""Endpoints about stations: list, details and recent hours, location, scores, export."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_HOURS = 31 * 24
 
 
 class Place(BaseModel):
-    """Where a station is; what is not given stays as it is."""
+    """Name and location of a station; fields that are not sent keep their values."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -36,7 +36,7 @@ class Place(BaseModel):
 
 
 async def get_stations(request: Request) -> Response:
-    """All stations, or the first ``?limit=``, each with its last forecast, and how many there are."""
+    """The stations with their latest forecasts, the first ``?limit=`` of them, and the number of all."""
     state = state_of(request)
     limit = _number(request, "limit", state.settings.max_stations, state.settings.max_stations)
     listed = await state.database.read(overview, limit)
@@ -44,7 +44,7 @@ async def get_stations(request: Request) -> Response:
 
 
 async def get_station(request: Request) -> Response:
-    """One station and its last hours, ``?hours=24``."""
+    """One station and its latest hours, as many as ``?hours=`` says (default 24)."""
     count = _number(request, "hours", 24, MAX_HOURS)
     history = await state_of(request).database.read(last_hours, request.path_params["station"], count)
     if history is None:
@@ -60,7 +60,7 @@ def _number(request: Request, name: str, default: int, largest: int) -> int:
 
 
 async def put_station(request: Request) -> Response:
-    """Set a station's name, elevation, latitude, longitude; those that are given."""
+    """Set name, elevation, latitude and longitude of a station; fields that are not sent stay unchanged."""
     state = state_of(request)
     station = checked_station(request.path_params["station"])
     permit(patterns(request), station)
@@ -94,7 +94,7 @@ def _put(connection: Connection, station: str, known: dict[str, Any], now: int) 
 
 
 async def get_scores(request: Request) -> Response:
-    """Scores of verified forecasts: over all and per station, or ``?station=`` one."""
+    """Scores of verified forecasts: in total and by station, or only for ``?station=``."""
     state = state_of(request)
     station = request.query_params.get("station")
     if station is None:
@@ -103,7 +103,7 @@ async def get_scores(request: Request) -> Response:
 
 
 async def get_export(request: Request) -> Response:
-    """All hours as the CSV that ``train_import.py train --data`` takes."""
+    """All hours in the CSV format that ``train_import.py train --data`` reads."""
     return StreamingResponse(
         _export(state_of(request).database),
         media_type="text/csv",

@@ -1,4 +1,4 @@
-"""Reports in: METAR, JSON, GET queries. The answer has a line a report, and its forecast."""
+"""Endpoints that receive reports as METAR, JSON or GET query, and answer with the forecast of each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stations.store.writing import Stored
 
 
 async def post_metar(request: Request) -> Response:
-    """One METAR or many, one a line; ``?reference=`` says about when they were made (default now)."""
+    """One METAR or several, one per line; ``?reference=`` is their approximate time (default: now)."""
     state, known = state_of(request), patterns(request)
     data = await body(request, ("text/plain",), state.settings.max_body_bytes, state.settings.body_seconds)
     texts = metar.split(data.decode("latin-1"))
@@ -60,7 +60,7 @@ async def post_reports(request: Request) -> Response:
 
 
 async def get_report(request: Request) -> Response:
-    """One report as query parameters, for clients that can only GET."""
+    """One report as query parameters, for clients that can only send GET requests."""
     state = state_of(request)
     query = dict(request.query_params)
     known = patterns(request, query.pop("key", None))
@@ -80,7 +80,7 @@ async def _answer(
     parse: Callable[[Any], Report],
     many: bool = True,
 ) -> Response:
-    """Convert each item by itself; store those that can be taken, and say why others can't."""
+    """Convert each item on its own, store the valid reports, and answer with forecasts and errors."""
     if not 1 <= len(items) <= state.settings.max_reports:
         message = f"there are {len(items):,} reports: give 1 to {state.settings.max_reports:,}"
         raise Problem(400, message, [Fault(("reports",), message, "list_length")])
@@ -115,7 +115,7 @@ async def _answer(
 
 
 async def _told(state: State, reports: Iterable[Report]) -> dict[Any, dict[str, Any]]:
-    """The forecasts of these reports' hours, or why there are none."""
+    """The forecast of each report's hour, or the reason why it has none."""
     forecasts = await state.database.read(forecasts_of, [(report.station, report.hour) for report in reports])
     if state.forwarder.breaker.open:
         for line in forecasts.values():

@@ -1,4 +1,4 @@
-"""What the paths share."""
+"""State that the endpoints share, and the check of API keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stations.verification.live import Scores
 
 @dataclass
 class State:
-    """One running service."""
+    """The parts of a running service."""
 
     settings: Settings
     database: Database
@@ -29,21 +29,21 @@ class State:
     scores: Scores
     draining: Draining
     failed: str = ""
-    """Why a background task ended, if one did."""
+    """Which background task failed; empty if none did."""
 
 
 def state_of(request: Request) -> State:
-    """The state of the service that answers."""
+    """The state of the service that received the request."""
     return cast(State, request.app.state.stations)
 
 
 def patterns(request: Request, secret: str | None = None) -> list[str]:
-    """The stations that the request's key is for; ``*`` for everybody where there are no keys.
+    """The station patterns of the request's API key; ``["*"]`` if the service has no API keys.
 
-    ``secret`` is the key where a protocol has a place of its own for it.
+    ``secret`` is the key of protocols that do not send it in a header.
 
     Raises:
-        Problem: 401.
+        Problem: 401, the key is missing or unknown.
     """
     keys = state_of(request).keys
     if keys is None:
@@ -55,7 +55,7 @@ def patterns(request: Request, secret: str | None = None) -> list[str]:
 
 
 def presented(request: Request) -> bytes:
-    """The key in the headers; empty when there is none."""
+    """The API key in the headers; empty if there is none."""
     key = request.headers.get("x-api-key", "")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if not key and scheme.lower() == "bearer":
@@ -64,10 +64,10 @@ def presented(request: Request) -> bytes:
 
 
 def permit(known: list[str], station: str) -> None:
-    """Nothing, or a 403.
+    """Check that a key with the patterns ``known`` may report for the station.
 
     Raises:
-        Problem: the key is not for this station.
+        Problem: 403, it may not.
     """
     if not allowed(known, station):
         raise Problem(403, f"this key is not for the station {station}")

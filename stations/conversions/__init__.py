@@ -1,1 +1,1 @@
-"""From what stations send to reports in the contract's units; one module a form."""
+"""Converts what stations send to reports in the contract's units; one module per format."""

@@ -13,18 +13,18 @@ from stations.conversions.units import convert
 from stations.reports import Report, checked_time, drop_outside_limits, refused
 
 MISSING = {"", "--", "-9999", "-9999.0", "-999", "NA", "null"}
-"""What consoles send for a sensor that is not there."""
+"""Values that consoles send for a sensor that they do not have."""
 
 
 class Fields:
-    """The text fields of a request, as numbers; a field that is not a number becomes a note."""
+    """Reads the text fields of a request as numbers; a field that is not a number is left out with a note."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.fields = fields
         self.notes: list[str] = []
 
     def number(self, name: str) -> float | None:
-        """None when it is missing."""
+        """The value of a field; None if it is missing."""
         text = self.fields.get(name, "").strip()
         if text in MISSING:
             return None
@@ -38,7 +38,10 @@ class Fields:
         return value
 
     def rain_rate(self, name: str) -> float | None:
-        """None when it is missing; a negative one, of a silent gauge, is not "dry" and becomes a note."""
+        """The rain rate; None if it is missing or negative, as a gauge without signal reports it.
+
+        A negative rate must not count as dry, so it is left out with a note.
+        """
         rate = self.number(name)
         if rate is not None and rate < 0:
             self.notes.append(f"{name} is negative; it was left out")
@@ -46,16 +49,16 @@ class Fields:
         return rate
 
     def measured(self, quantity: str, name: str, unit: str) -> float | None:
-        """In the quantity's target unit, see ``units``."""
+        """The value of a field in the quantity's target unit (see ``units``); None if it is missing."""
         value = self.number(name)
         return None if value is None else convert(quantity, value, unit)
 
 
 def time_of(text: str, now: float) -> int:
-    """``dateutc``: ``2024-05-01 12:34:56``, or ``now``.
+    """The field ``dateutc`` as Unix seconds: ``2024-05-01 12:34:56`` or ``now``.
 
     Raises:
-        Refused: it is not such a time, or ahead of our clock.
+        Refused: it has another form, or is ahead of this service's clock.
     """
     if text.strip() in ("now", ""):
         return int(now)
@@ -75,13 +78,14 @@ def report(
     elevation_m: float | None,
     now: float,
 ) -> Report:
-    """A report; ``names`` maps temperature, dew_point, humidity, wind_speed, wind_bearing, relative,
-    absolute to the protocol's names, in °F, %, mph, degrees and inHg.
+    """Convert the fields of a request to a report.
 
-    Values outside the contract's limits are left out with a note.
+    ``names`` maps temperature and dew_point (°F), humidity (%), wind_speed (mph), wind_bearing (degrees),
+    relative and absolute pressure (inHg) to the protocol's names. Values outside the contract's limits are
+    left out with a note.
 
     Raises:
-        Refused: nothing is left, or the time is wrong.
+        Refused: no value is left, or the time is invalid.
     """
     temp_c = fields.measured("temperature", names["temperature"], "°F")
     relative_humidity = fields.measured("humidity", names["humidity"], "%")

@@ -1,4 +1,4 @@
-"""Ecowitt's protocol: a console POSTs a form to a path of its owner's choice.
+"""Ecowitt's protocol: a console POSTs a form to a path that its owner configures.
 
 | field | from | unit |
 |---|---|---|
@@ -10,7 +10,7 @@
 | visibility | no console measures it | |
 | time | ``dateutc`` | UTC |
 
-Field names as consoles send them, and as the package aioecowitt reads them.
+The field names are those that consoles send and the package aioecowitt reads.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ NAMES = {
 
 
 def parse(form: Mapping[str, str], station: str, elevation_m: float | None, now: float) -> Report:
-    """One report.
+    """Convert a form to a report.
 
     Raises:
-        Refused: the time is wrong, or no value can be used.
+        Refused: the time is invalid, or no value is usable.
     """
     fields = Fields(form)
     rates = [fields.rain_rate(name) for name in ("rainratein", "rrain_piezo")]

@@ -11,11 +11,13 @@
 | rain | present weather with RA or DZ | 0, 1 |
 
 ``A`` and ``Q`` are altimeter settings: reduced by the standard atmosphere, they may differ from SLP by 1
-to 2 hPa. RA and DZ are rain also in SHRA, TSRA, FZDZ and RASN; no rain are SN and TS alone, ``VCSH`` (in
-the vicinity) and ``RERA`` (recent). It is unknown whether it rains with ``//`` and ``UP``, and without
-precipitation if the remarks say ``PWINO`` or ``AO1``: the station can't tell or has no sensor for it.
+to 2 hPa. Groups that contain RA or DZ are rain, such as SHRA, TSRA, FZDZ and RASN. SN and TS alone, ``VCSH``
+(in the vicinity) and ``RERA`` (recent) are not rain. Rain is unknown if the weather is ``//`` or ``UP``. It
+is also unknown if no precipitation is reported and the remarks contain ``PWINO`` or ``AO1``: such a station
+can't identify precipitation or has no sensor for it.
 
-A report has the day of the month only: it is the last such day, up to a day after the reference time.
+A report contains only the day of the month. It is taken as the latest such day that is not more than one day
+after the reference time.
 """
 
 from __future__ import annotations
@@ -40,15 +42,16 @@ REPORT_ENDS = re.compile(
 MAX_LENGTH = 1000
 SLP = re.compile(r"\bSLP(\d\d\d)\b")
 BLIND = {"PWINO", "AO1", "A01"}
-"""Remarks of stations that report no precipitation, whether it falls or not; A01 is a common misspelling."""
+"""Remarks of stations that can't detect or identify precipitation; A01 is a common misspelling of AO1."""
 
 CORRECTIONS = re.compile(r"COR|CORR|CC[A-G]|COR AUTO")
 
 
 def split(text: str) -> list[str]:
-    """The reports of a text: one a line, or several lines ended by ``=`` or by the next report's beginning.
+    """Split a text into reports; lines that begin with # are skipped.
 
-    Comment lines (#) are skipped.
+    Without any ``=`` each line is a report. Otherwise a report may have several lines, and ends at ``=`` or
+    where the next one begins.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if any("=" in line for line in lines):
@@ -58,7 +61,7 @@ def split(text: str) -> list[str]:
 
 
 def parse(text: str, now: float, reference: float | None = None) -> Report:
-    """One report; ``reference`` (Unix seconds, default now) says about when it was made.
+    """Decode one METAR; ``reference`` is its approximate time in Unix seconds (default: now).
 
     Raises:
         Refused: it can't be decoded, or a value is out of range.
@@ -77,7 +80,7 @@ def parse(text: str, now: float, reference: float | None = None) -> Report:
         )
     notes: list[str] = []
     values = _values(decoded, text, notes)
-    if values.keys() <= {RAIN}:  # without any group "no weather" is not an observation either
+    if values.keys() <= {RAIN}:  # in a METAR without other groups, no weather group does not mean dry
         raise refused("metar", "the METAR has none of the values that a forecast needs", "metar_invalid")
     correction = bool(decoded.correction) or CORRECTIONS.fullmatch(decoded.mod) is not None
     return Report(
@@ -91,9 +94,10 @@ def parse(text: str, now: float, reference: float | None = None) -> Report:
 
 
 def _moment(text: str, reference: float) -> datetime:
-    """The report's time: the last such day, hour and minute until a day after the reference.
+    """The report's time: the latest with its day, hour and minute, up to one day after the reference.
 
-    A clock that is ahead is then refused as such, instead of being taken for a month behind.
+    The day of tolerance makes a station whose clock is ahead get an error about its clock. Without it, its
+    report would be dated one month back.
     """
     match = WHEN.search(text)
     if match is None:
@@ -137,7 +141,11 @@ def _values(decoded: Any, text: str, notes: list[str]) -> dict[str, float]:
 
 
 def _pressure(decoded: Any, text: str, notes: list[str]) -> float | None:
-    """SLP has no hundreds: 950 … 1050 hPa, and where the altimeter setting says so, beyond."""
+    """Pressure at sea level in hPa; None if the report has none.
+
+    SLP omits the hundreds. The value nearest to the altimeter setting is taken, or without one that from 950
+    to 1050 hPa.
+    """
     altimeter = None if decoded.press is None else float(decoded.press.value("HPA"))
     remark = SLP.search(text.partition(" RMK")[2])
     if remark:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 TOLERANCE = 0.5
-"""°C by which a dew point may exceed the temperature: both are rounded to whole degrees in METAR."""
+"""How far a dew point may exceed the temperature, in °C: METARs round both to whole degrees."""
 
 
 def vapour_pressure(temp_c: float) -> float:

@@ -62,7 +62,7 @@ SENT_AS = {
     VISIBILITY: "visibility",
     PRESSURE: "pressure",
 }
-"""The contract's fields and their names here."""
+"""The contract's fields, and the names under which reports send them."""
 
 WITH_UNIT = re.compile(r"\s*([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(\S*)\s*")
 
@@ -70,14 +70,14 @@ WORDS = {"true": True, "false": False, "on": True, "off": False, "1": True, "0":
 
 
 def parse(record: Any, now: float, source: str, elevation_of: Mapping[str, float]) -> Report:
-    """One report from a JSON object; ``elevation_of`` knows the stations' elevations in m.
+    """Convert a JSON object to a report; ``elevation_of`` maps stations to their elevations in m.
 
     Raises:
-        Refused: every fault, each with its field.
+        Refused: the object is invalid; it lists every fault with its field.
     """
     if not isinstance(record, dict):
         raise refused("", "a report is a JSON object", "type_error")
-    # JSON may have half of a surrogate pair, which no answer can repeat.
+    # JSON may contain a lone surrogate, which can't be encoded in the answer.
     unknown = sorted(name.encode(errors="replace").decode()[:64] for name in record.keys() - KNOWN)
     faults = [
         Fault((name,), f"{name} is unknown; known are {', '.join(sorted(KNOWN))}", "unknown")
@@ -112,10 +112,10 @@ def parse(record: Any, now: float, source: str, elevation_of: Mapping[str, float
 
 
 def from_query(query: Mapping[str, str]) -> dict[str, Any]:
-    """The JSON form of a GET query.
+    """Convert a GET query to the JSON form of a report.
 
     Raises:
-        Refused: a value is not a number.
+        Refused: a value is not a number, or has two different units.
     """
     record: dict[str, Any] = {}
     faults: list[Fault] = []
@@ -181,7 +181,7 @@ def _quantity(name: str, raw: Any) -> float | None:
 
 
 def _finite(value: Any) -> float | None:
-    """A JSON number as a float; None for anything else, and for an integer too large for one."""
+    """A JSON number as a float; None for anything else, and for an integer too large for a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -1,9 +1,9 @@
 """Pressure at mean sea level from the pressure at a station.
 
-The hypsometric equation with the temperature of the station for that of the layer below it:
-p0 = p · exp(z / (29.263 m/K · T)), z the elevation in m, T in K; 29.263 is R_d / g, in the form that
-weewx uses. At 400 m and 15 °C it adds 48 hPa. The layer's own temperature, 1.3 K higher by the standard
-lapse rate, would make 0.2 hPa less of it; above 1,000 m the error is 1 hPa and more.
+Uses the hypsometric equation p0 = p · exp(z / (29.263 m/K · T)) with the elevation z in m and the
+temperature T in K; 29.263 is R_d / g, in the form that weewx uses. At 400 m and 15 °C it adds 48 hPa.
+The station's temperature stands for the mean temperature of the layer below it. By the standard lapse rate
+that is 1.3 K higher at 400 m, so the result is 0.2 hPa too high; above 1,000 m the error is 1 hPa or more.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ SCALE = 29.263
 """Metres per kelvin: gas constant of dry air over the acceleration of gravity."""
 
 SAME_HPA = 0.2
-"""Relative and absolute pressure that differ by no more are the same: consoles round to 0.01 inHg."""
+"""Largest difference at which relative and absolute pressure count as equal: consoles round to 0.01 inHg."""
 
 LOW_STATION_M = 50
-"""Up to here the two differ by 6 hPa at most, about what stations differ by in calibration."""
+"""Up to this elevation the two differ by at most 6 hPa, about the calibration error of home stations."""
 
 DISAGREEMENT_HPA = 5
 
 
 @dataclass(frozen=True)
 class SeaLevel:
-    """Pressure at sea level in hPa, None if it can't be known, and a sentence about it or none."""
+    """Pressure at sea level in hPa, None if it is unknown, and a note for the sender, which may be empty."""
 
     hpa: float | None
     note: str = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The sentence, if there is one."""
+        """The note as a tuple, empty without one."""
         return (self.note,) if self.note else ()
 
 
@@ -46,16 +46,16 @@ def reduced(station_hpa: float, elevation_m: float, temp_c: float) -> float:
 def sea_level(
     relative: float | None, absolute: float | None, elevation_m: float | None, temp_c: float | None
 ) -> SeaLevel:
-    """What a console's "relative" and "absolute" pressure (hPa) say of the pressure at sea level.
+    """Pressure at sea level from a console's "relative" and "absolute" pressure in hPa.
 
-    Many consoles send the absolute pressure as both: 968 hPa at 400 m then looks like a storm. So with
-    a known elevation the absolute pressure is reduced here and the relative one only compared. Without
-    one, a relative pressure that equals the absolute one is not used.
+    Many consoles send the absolute pressure as both; 968 hPa at 400 m would then look like a storm. If the
+    elevation is known, the absolute pressure is therefore reduced here, and the relative one only compared
+    with the result. If it is unknown, a relative pressure equal to the absolute one is not used.
     """
     same = relative is not None and absolute is not None and abs(relative - absolute) <= SAME_HPA
     if absolute is not None and elevation_m is not None:
         coldest, warmest = LIMITS["temp_c"]
-        if temp_c is None or not coldest <= temp_c <= warmest:  # near 0 K there is no layer of air
+        if temp_c is None or not coldest <= temp_c <= warmest:  # the equation overflows near 0 K
             return SeaLevel(None, "pressure was left out: its reduction to sea level needs a temperature")
         hpa = reduced(absolute, elevation_m, temp_c)
         if same and elevation_m > LOW_STATION_M:

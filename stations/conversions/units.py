@@ -11,8 +11,8 @@
 | elevation | m | ``m``, ``ft`` |
 | rain rate | mm/h | ``mm/h`` ``mm``, ``in/h`` ``in`` |
 
-The factors are pint's. The names are a fixed list because pint's parser takes arithmetic as well, and
-whoever sends a report could have it compute for minutes.
+The factors are pint's. The names are a fixed list because pint's parser also evaluates arithmetic, so a
+report could keep it computing for minutes.
 """
 
 from __future__ import annotations
@@ -82,14 +82,14 @@ _targets = {quantity: _registry.Unit(unit) for quantity, unit in TARGETS.items()
 
 
 class UnknownUnit(ValueError):
-    """No unit of this quantity has that name; the message lists those that do."""
+    """The quantity has no unit of that name; the message lists the accepted names."""
 
 
 def convert(quantity: str, value: float, unit: str) -> float:
-    """A value in the quantity's target unit.
+    """Convert a value to the quantity's target unit.
 
     Raises:
-        UnknownUnit: the name is not in the table.
+        UnknownUnit: the unit's name is not in the table.
     """
     known = _units.get((quantity, unit))
     if known is None:

@@ -10,7 +10,7 @@
 | visibility | ``visibility``, which hardly any station has | nautical miles → km |
 | time | ``dateutc``, ``now`` or UTC | |
 
-After "PWS Upload Protocol", Weather Underground's support pages.
+Source: "PWS Upload Protocol", Weather Underground's support pages.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ NAMES = {
 
 
 def parse(query: Mapping[str, str], station: str, elevation_m: float | None, now: float) -> Report:
-    """One report.
+    """Convert a query to a report.
 
     Raises:
-        Refused: the time is wrong, or no value can be used.
+        Refused: the time is invalid, or no value is usable.
     """
     fields = Fields(query)
     visibility = fields.measured("visibility", "visibility", "nmi")

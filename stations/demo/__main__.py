@@ -17,7 +17,7 @@ def main() -> int:
     )
     parser.add_argument("--port", type=int, help="of the page; default: a free one")
     given = parser.parse_args()
-    # Here, so that --help needs no package.
+    # Imported here, so that --help needs no packages.
     from stations.demo.show import show
 
     return show(given.speed, given.port)

@@ -23,7 +23,7 @@ STOP_SECONDS = 30
 
 
 class NotStarted(RuntimeError):
-    """The service did not come up; the message says why."""
+    """The service did not start; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Stations:
     process: subprocess.Popen[bytes]
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL and wait for the end of the process."""
         self.process.kill()
         self.process.wait()
 
@@ -47,10 +47,10 @@ def running(
     port: int | None = None,
     log: IO[bytes] | None = None,
 ) -> Iterator[Stations]:
-    """Start it, wait until it is ready, yield it, stop it.
+    """Start the service, wait until it is ready, yield it, and stop it.
 
     Raises:
-        NotStarted: it did not come up in START_SECONDS.
+        NotStarted: it was not ready within START_SECONDS, or ended before.
     """
     port = port or free_port()
     settings = {

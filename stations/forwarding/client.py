@@ -1,4 +1,4 @@
-"""The forecast service, as its OpenAPI document and ``/model`` describe it."""
+"""A client of the forecast service, which reads the contract from its OpenAPI document and ``/model``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONTRACT = "WeatherVariables"
 
 
 class Unavailable(Exception):
-    """No forecasts now; the message says why, ``retry_after`` when it was told to ask again."""
+    """No forecasts at present; the message says why. ``retry_after`` is the service's Retry-After or 0."""
 
     def __init__(self, reason: str, retry_after: float = 0) -> None:
         self.retry_after = retry_after
@@ -24,7 +24,7 @@ class Unavailable(Exception):
 
 
 class RowsRefused(Exception):
-    """The service refuses some of the rows: index and sentence."""
+    """The service refuses some of the rows; ``reasons`` maps their indices to a sentence."""
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
         self.reasons = reasons
@@ -33,7 +33,7 @@ class RowsRefused(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """What is served: the classifier's tag, its horizon if it is known, the fields that it can do without."""
+    """The served model: the classifier's tag, its horizon if known, its threshold, its optional fields."""
 
     version: str
     horizon_hours: int | None
@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Answers:
-    """Forecasts in the order of the rows, and whose they are."""
+    """Forecasts in the order of the rows, with the model's version and the id of the request."""
 
     forecasts: list[Answer]
     version: str | None
@@ -59,11 +59,11 @@ class Answers:
 
 
 class ForecastService:
-    """Asks for forecasts; every failure comes out as ``Unavailable`` or ``RowsRefused``."""
+    """Requests forecasts; every failure is raised as ``Unavailable`` or ``RowsRefused``."""
 
     def __init__(self, url: str, key: str = "", timeout: float = 12) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        # Not through a proxy of the environment: the service is a neighbour.
+        # trust_env=False: the service is on the same network, so the environment's proxy is not used.
         self.http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, trust_env=False)
         self.known: Model | None = None
         self.tag = ""
@@ -73,10 +73,10 @@ class ForecastService:
         await self.http.aclose()
 
     async def model(self) -> Model:
-        """The served model; asked for each time, answered with 304 while it is the same.
+        """The served model, requested at each call; the service answers 304 while it is unchanged.
 
         Raises:
-            Unavailable: no answer, or none that can be understood.
+            Unavailable: the service did not answer, or the answer is not valid.
         """
         response = await self._ask("GET", "/model", headers={"If-None-Match": self.tag} if self.tag else {})
         if response.status_code == 304 and self.known is not None:
@@ -100,11 +100,11 @@ class ForecastService:
         return self.known
 
     async def forecast(self, rows: Sequence[Mapping[str, float | None]]) -> Answers:
-        """Forecasts of 1 to 10,000 rows; fields that are None are sent as null.
+        """Forecasts for 1 to 10,000 rows; fields that are None are sent as null.
 
         Raises:
             RowsRefused: some rows break the service's contract.
-            Unavailable: anything else.
+            Unavailable: any other failure.
         """
         name = f"stations-{secrets.token_hex(8)}"
         response = await self._ask(
@@ -179,7 +179,7 @@ def _refused_rows(response: httpx.Response, count: int) -> dict[int, str]:
     """The rows that a 400 names.
 
     Raises:
-        Unavailable: it names none, so the request as a whole is at fault.
+        Unavailable: it names none, so the request as a whole is invalid.
     """
     reasons: dict[int, str] = {}
     for fault in _json(response).get("detail", ()):

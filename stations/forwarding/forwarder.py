@@ -1,4 +1,4 @@
-"""Takes queued hours, asks for their forecasts, stores them; goes on where it was after any failure."""
+"""Requests forecasts for queued hours and stores them; after a failure it continues where it stopped."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ from stations.store.writing import Key, dequeue, write_forecasts
 log = logging.getLogger("stations.forwarding")
 
 LOOK_SECONDS = 5.0
-"""The queue is looked at this often even if nobody rings: another process may have filled it."""
+"""Interval at which the queue is read even without ``ring``: another process may have added to it."""
 
 MODEL_ATTEMPTS = 5
-"""During a rollout replicas with different models answer; a few more requests find a pair that fits."""
+"""Attempts to get forecasts and ``/model`` from the same model: during a rollout replicas differ."""
 
 Published = Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]]
-"""Told of forecasts that are on disk."""
+"""Called with forecasts once they are on disk."""
 
 
 class Forwarder:
-    """The way from the table ``hours`` to the table ``forecasts``.
+    """Turns queued rows of the table ``hours`` into rows of the table ``forecasts``.
 
-    The queue is in the database, so nothing is lost with the process. A forecast is stored in the
-    transaction that takes its hour from the queue; killed in between, the hour is asked for again.
+    The queue is in the database, so nothing is lost if the process ends. A forecast is stored in the same
+    transaction that removes its hour from the queue. If the process is killed before, the forecast is
+    requested again.
     """
 
     def __init__(self, database: Database, service: ForecastService, settings: Settings) -> None:
@@ -49,11 +50,11 @@ class Forwarder:
         self.model: Model | None = None
 
     def ring(self) -> None:
-        """There is something in the queue."""
+        """Signal that the queue has new hours."""
         self.bell.set()
 
     async def wait_for(self, keys: Collection[Key], seconds: float) -> None:
-        """Return when all these hours have been dealt with, ``seconds`` have passed, or it is no use."""
+        """Wait until these hours have been forwarded, at most ``seconds``; not while the breaker is open."""
         if not keys or self.breaker.open:
             return
         loop = asyncio.get_running_loop()
@@ -95,11 +96,11 @@ class Forwarder:
             return
 
     async def step(self) -> bool:
-        """Forward one batch; whether there was any.
+        """Forward one batch; returns whether there was one.
 
         Raises:
-            Unavailable: the forecast service did not answer; the queue is as it was.
-            DatabaseFailed: the database did not take the answer; the queue is as it was.
+            Unavailable: the forecast service did not answer; the queue is unchanged.
+            DatabaseFailed: the database did not store the answer; the queue is unchanged.
         """
         self.bell.clear()
         hours, earlier = await self.database.read(self._read)
@@ -144,13 +145,13 @@ class Forwarder:
     async def _ask(
         self, hours: Sequence[Mapping[str, Any]], earlier: Mapping[Key, Sequence[Mapping[str, Any]]]
     ) -> tuple[dict[Key, Input], Answers | None, dict[Key, str]]:
-        """The inputs that were answered, the answers, and why other hours get none.
+        """The inputs that were answered, the answers, and the reasons why other hours have none.
 
-        Without ``X-Model-Version`` in an answer its version is that of ``/model``, asked after it: if
-        the model is another than before, nobody knows which one answered, and it is asked again.
+        If an answer has no ``X-Model-Version``, ``/model`` is requested after it. If the model has changed,
+        it is unknown which one answered, and the forecasts are requested again.
 
         Raises:
-            Unavailable: the service fails, or its model changes all the time.
+            Unavailable: the service failed, or its model changed at each attempt.
         """
         for _ in range(MODEL_ATTEMPTS):
             model = self.model = self.model or await self.service.model()
@@ -163,7 +164,7 @@ class Forwarder:
         raise Unavailable("the forecast service's model changes between its answers")
 
     async def _answers(self, inputs: dict[Key, Input]) -> tuple[Answers | None, dict[Key, str]]:
-        """Answers to the inputs; those that the service refuses are taken out, with the reasons."""
+        """The answers, and why rows were refused; refused rows are removed from ``inputs``."""
         refused: dict[Key, str] = {}
         while inputs:
             try:

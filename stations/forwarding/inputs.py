@@ -1,4 +1,4 @@
-"""An hour's observation as the forecast service takes it: carried forward, assumed, or not possible."""
+"""Completes an hour's observation for the forecast service with earlier or assumed values."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ CARRY_HOURS = {
     VISIBILITY: 3,
     PRESSURE: 12,
 }
-"""A missing value is the station's last one, if that is not older. Pressure: airports leave it out for up
-to 11 h, above all when it rains, and training bridges 12. Rain is never carried forward: it is what the
-forecast leans on most."""
+"""Maximum age of the station's last value that replaces a missing one. Airports omit pressure for up to 11 h,
+most often in rain, and training bridges 12 h. Rain is not carried forward, because the forecast depends on it
+most."""
 
 MAX_CARRY_HOURS = max(CARRY_HOURS.values())
 
 
 @dataclass(frozen=True)
 class Input:
-    """The values to send, which of them nobody measured, and sentences on what was done."""
+    """The values to send, the fields whose values were assumed, and notes on what was replaced."""
 
     values: dict[str, float | None]
     assumed: tuple[str, ...]
@@ -43,11 +43,11 @@ def complete(
     optional: frozenset[str],
     assumed_visibility_km: float,
 ) -> Input:
-    """The input of an hour, rows of the table ``hours``; ``earlier`` are those before it, newest first.
+    """The input for an hour; ``hour`` and ``earlier`` are rows of the table ``hours``, newest first.
 
-    A missing value is carried forward, see CARRY_HOURS. What is missing there too: fields in
-    ``optional`` are sent as null; a calm has no bearing, which is 0 as in the training data; a bearing
-    that is variable is taken as 0, and visibility as ``assumed_visibility_km``, and the notes say so.
+    The bearing of a calm is 0, as in the training data. Other missing values are carried forward, see
+    CARRY_HOURS. If there is no value to carry forward, fields in ``optional`` are sent as null, visibility
+    is assumed as ``assumed_visibility_km``, and a variable bearing as 0; the notes say so.
 
     Raises:
         Incomplete: another field is missing.

@@ -1,4 +1,4 @@
-"""Request bodies: of the media type, size and duration that the settings allow."""
+"""Reads request bodies, with limits on media type, size and duration."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from stations.http.problems import Problem
 MAX_FORM_FIELDS = 200
 
 MAX_BUFFERED_BYTES = 64 * 1024 * 1024
-"""Of bodies that have begun to arrive, together; a slow sender's waits in memory."""
+"""Limit for all incomplete bodies together, which are held in memory until they have arrived."""
 
 buffered = 0
 
 
 async def body(request: Request, media_types: tuple[str, ...], max_bytes: int, seconds: float) -> bytes:
-    """The whole body.
+    """The complete body.
 
     Raises:
-        Problem: 415, 413, 408, or 429.
+        Problem: 415 (media type), 413 (too large), 408 (too slow), 429 (too many bytes buffered), or 400
+            (the client disconnected).
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in media_types:
@@ -51,7 +52,7 @@ async def body(request: Request, media_types: tuple[str, ...], max_bytes: int, s
 
 
 def _buffer(size: int) -> bool:
-    """Count bytes that are held; False if there is no room for them."""
+    """Add to the number of buffered bytes; False if the limit would be exceeded."""
     global buffered
     if size > 0 and buffered + size > MAX_BUFFERED_BYTES:
         return False
@@ -60,10 +61,10 @@ def _buffer(size: int) -> bool:
 
 
 def form(data: bytes) -> dict[str, str]:
-    """The fields of a URL-encoded form; of a repeated one the last.
+    """The fields of a URL-encoded form; the last value of a repeated field.
 
     Raises:
-        Problem: 400.
+        Problem: 400, the body is not a form or has too many fields.
     """
     try:
         return dict(parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS))

@@ -1,4 +1,4 @@
-"""The lame-duck period: SIGTERM first makes the service not ready, and stops it some time later."""
+"""The lame-duck period: after SIGTERM the service reports that it is not ready, and stops later."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ log = logging.getLogger("stations")
 
 
 class Draining:
-    """After SIGTERM ``draining`` is true for ``seconds``; then the server's own handler stops it.
+    """Sets ``draining`` after SIGTERM, and calls the server's own signal handler ``seconds`` later.
 
-    uvicorn stops listening at once, while balancers go on sending until their next look at ``/readyz``.
-    A second SIGTERM ends the period early.
+    uvicorn alone would stop listening at once, while load balancers send requests until their next check of
+    ``/readyz``. A second SIGTERM ends the period early.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -23,7 +23,7 @@ class Draining:
         self.draining = False
 
     def watch(self) -> None:
-        """Put our handler before the server's; signals can be handled in the main thread only."""
+        """Install the handler in front of the server's; does nothing outside of the main thread."""
         if threading.current_thread() is not threading.main_thread():
             return
         loop = asyncio.get_running_loop()

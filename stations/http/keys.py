@@ -1,6 +1,6 @@
-"""API keys, if the operator wants them: who may report for which station.
+"""Optional API keys, each with the stations that it may report for.
 
-``python -m stations.http.keys NAME [STATIONS]`` makes a key and prints the line for the file.
+``python -m stations.http.keys NAME [STATIONS]`` creates a key and prints its line for the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOOK_SECONDS = 1.0
 
 
 class BadKeys(ValueError):
-    """The file of keys can't be used; the message says why."""
+    """The key file is invalid; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Key:
 
 
 class Keys:
-    """The keys of a file with a line ``NAME:SHA-256[:STATIONS]`` a key; ``#`` lines are skipped.
+    """The keys of a file with one line ``NAME:SHA-256[:STATIONS]`` per key; ``#`` lines are skipped.
 
-    Without a pattern a key is for the station that has its name. The file is looked at again at most
-    once a second: edit it, and keys come and go. The keys are random, 256 bits, so a plain hash can't
-    be searched, and the file tells nobody a key.
+    A key without a pattern is valid for the station of the same name. The file is checked for changes at
+    most once a second, so keys can be added and removed while the service runs. The keys are random numbers
+    of 256 bits, so they can't be found from their plain hashes.
 
     Raises:
-        BadKeys: the file can't be read, has no key, or a line has another form.
+        BadKeys: the file can't be read, has no key, or has an invalid line.
     """
 
     def __init__(self, file: Path) -> None:
@@ -53,7 +53,7 @@ class Keys:
         self.looked = monotonic()
 
     def known(self, presented: bytes) -> list[str]:
-        """The patterns of a key; none for a wrong one, which takes as long."""
+        """The station patterns of a key; empty for an unknown key, which takes the same time."""
         if monotonic() - self.looked >= LOOK_SECONDS:
             self._refresh()
         digest = hashlib.sha256(presented).hexdigest()
@@ -73,7 +73,7 @@ class Keys:
             log.info("API keys read again: %d", len(self.keys))
 
     def _stamp(self) -> tuple[int, int, int]:
-        """What changes when the file does; zeros while it is missing."""
+        """Modification time, size and inode of the file; zeros if it is missing."""
         try:
             status = self.file.stat()
         except OSError:
@@ -82,7 +82,7 @@ class Keys:
 
 
 def allowed(patterns: Iterable[str], station: str) -> bool:
-    """Whether a key with these patterns is for the station."""
+    """Whether a key with these patterns may report for the station."""
     return any(fnmatchcase(station, pattern) for pattern in patterns)
 
 
@@ -113,7 +113,7 @@ def read(file: Path) -> list[Key]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print a new key and its line; 2 when the name is missing or odd."""
+    """Print a new key and its line; the exit code is 2 if the name is missing or invalid."""
     key = secrets.token_urlsafe(32)
     name, pattern = arguments[0] if arguments else "", "".join(f":{more}" for more in arguments[1:])
     line = f"{name}:{hashlib.sha256(key.encode()).hexdigest()}{pattern}"

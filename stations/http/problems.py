@@ -1,4 +1,4 @@
-"""One error shape on every path, the forecast service's: ``{"error": "<one sentence>", "detail": [...]}``."""
+"""Error responses, in the forecast service's form: ``{"error": "<one sentence>", "detail": [...]}``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_FAULTS = 100
 
 
 class Problem(Exception):
-    """A request that can't be answered: a status, one sentence, and the faults if there are any."""
+    """A request that can't be fulfilled: a status, one sentence, and the faults if there are any."""
 
     def __init__(self, status: int, error: str = "", detail: Sequence[Fault] = ()) -> None:
         self.status = status
@@ -38,7 +38,7 @@ class Problem(Exception):
         super().__init__(self.error)
 
     def response(self, headers: Mapping[str, str] | None = None) -> Response:
-        """What clients see; ``headers`` are added."""
+        """The response to the client, with additional ``headers``."""
         return JSONResponse(
             {"error": self.error, "detail": [asdict(fault) for fault in self.detail[:MAX_FAULTS]]},
             self.status,
@@ -47,13 +47,13 @@ class Problem(Exception):
 
 
 def refusal(faults: Sequence[Fault]) -> Problem:
-    """400 for a report that can't be taken; the sentence is the first fault's."""
+    """A 400 for an invalid report; its sentence is that of the first fault."""
     more = len(faults) - 1
     return Problem(400, faults[0].msg + (f" (and {more} more)" if more else ""), faults)
 
 
 def answer_problem(_: Request, error: Exception) -> Response:
-    """Starlette's handler for everything that this service raises by intention."""
+    """Starlette's exception handler; unexpected exceptions are answered with 500."""
     headers: Mapping[str, str] | None = None
     match error:
         case Problem():

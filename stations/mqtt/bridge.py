@@ -1,4 +1,4 @@
-"""The connection to the broker: reports in, forecasts out, again and again."""
+"""The connection to the MQTT broker: receives reports, publishes forecasts, reconnects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from stations.store.reading import newest_forecasts
 log = logging.getLogger("stations.mqtt")
 
 CLIENT_ID = "rain-forecast-stations"
-"""The broker keeps messages for this name while the service is away."""
+"""The broker keeps messages for this client while it is disconnected."""
 
 QOS = 1
 FIRST_PAUSE = 0.5
@@ -36,10 +36,10 @@ ALL = None
 class Bridge:
     """Subscribes to the mapping's topics, and publishes the newest forecast of each station.
 
-    A message is acknowledged when its report is on disk, or can't be taken. Until then the broker has
-    it, and sends it again after any kind of end. Forecasts are read from the database when they are
-    published, and all of them at each new connection: nothing is lost while the broker is away, and an
-    old hour that is forecast late does not replace a newer one.
+    A message is acknowledged when its report is on disk or has been refused. Until then the broker keeps it,
+    and sends it again if the service ends. Forecasts are read from the database when they are published, and
+    those of all stations at each new connection. So nothing is lost while the broker is unreachable, and a
+    late forecast of an old hour does not replace a newer one.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Bridge:
         self.bell = asyncio.Event()
         self.announced: set[str] = set()
         self.last: dict[str, int] = {}
-        # No label, no series: where there is no broker there is nothing to be alarmed about.
+        # The label creates the series, so services without a broker have none that could raise an alarm.
         self.connected = metrics.mqtt_connected.labels(urlsplit(settings.mqtt_url).hostname)
 
     async def forecast(self, made: Sequence[Mapping[str, Any]]) -> None:
-        """The forwarder's listener: these stations have new forecasts."""
+        """Publish the forecasts of these stations; the forwarder's listener."""
         if self.changed is not None:
             self.changed.update(row["station"] for row in made)
         self.bell.set()
@@ -92,7 +92,7 @@ class Bridge:
             for task in done:
                 task.result()
         except asyncio.CancelledError:
-            # The broker sends the will only when a connection breaks.
+            # The broker sends the will only if the connection breaks.
             await client.publish(discovery.status_topic(prefix), "offline", qos=QOS, retain=True)
             raise
         finally:
@@ -103,7 +103,7 @@ class Bridge:
     async def _receive(self, client: Acknowledging) -> None:
         for mapped in self.mapping:
             await client.subscribe(mapped.topic, qos=QOS)
-        self.connected.set(1)  # before, the broker would drop what is sent at the first connection
+        self.connected.set(1)  # only now: at the first connection the broker drops messages sent before
         async for message in client.messages:
             report = self._report(message)
             if report is not None:
@@ -111,14 +111,14 @@ class Bridge:
             client.acknowledge(message)
 
     def _report(self, message: aiomqtt.Message) -> Report | None:
-        """The message's report; None, with a line in the log, if it can't be taken."""
+        """The message's report; None if it is to be ignored or is invalid, which is logged."""
         mapped = match(self.mapping, message.topic)
-        if mapped is None:  # subscriptions of an earlier mapping, which the broker has kept
+        if mapped is None:  # from a subscription of an earlier mapping, which the broker has kept
             return None
         try:
             record = mapped.record(message.topic.value, bytes(message.payload))
             if "time" not in record:
-                if message.retain:  # from before this connection; nobody knows when
+                if message.retain:  # sent before this connection, at an unknown time
                     return None
                 record["time"] = self._arrival(record["station"])
             report = named.parse(record, time.time(), "mqtt", self.ingestion.elevation)
@@ -128,13 +128,16 @@ class Bridge:
             log.warning("A message of %s was not taken: %s", message.topic.value[:100], error)
             return None
         except Exception:
-            # Not raised: the broker would send the message again after each restart.
+            # Not raised, because the broker would send the message again after each restart.
             metrics.refused_reports.labels("mqtt").inc()
             log.exception("A message of %s failed, and was not taken", message.topic.value[:100])
             return None
 
     def _arrival(self, station: str) -> int:
-        """Now, in seconds that no earlier message of the station has: each would hide the next."""
+        """The time of arrival in whole seconds, different for each message of a station.
+
+        Of two reports with the same time only the first would be kept.
+        """
         self.last[station] = max(int(time.time()), self.last.get(station, 0) + 1)
         return self.last[station]
 
@@ -160,19 +163,19 @@ class Bridge:
 
 
 class Acknowledging(aiomqtt.Client):
-    """A client that acknowledges when it is told to; paho can do that, aiomqtt does not show it."""
+    """A client with manual acknowledgement, which paho has and aiomqtt does not expose."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._client.manual_ack_set(True)
 
     def acknowledge(self, message: aiomqtt.Message) -> None:
-        """The broker may forget the message."""
+        """Tell the broker that it need not send the message again."""
         self._client.ack(message.mid, message.qos)
 
 
 def connection(settings: Settings) -> Acknowledging:
-    """A client for the broker of the settings, whose session the broker keeps."""
+    """A client for the configured broker, with a persistent session."""
     address = urlsplit(settings.mqtt_url)
     secure = address.scheme == "mqtts"
     return Acknowledging(

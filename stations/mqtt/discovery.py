@@ -1,6 +1,6 @@
-"""What the broker is told: forecasts as retained JSON, and Home Assistant's discovery messages.
+"""The published messages: forecasts as retained JSON, and Home Assistant's discovery messages.
 
-Home Assistant makes a device with a binary sensor and a probability sensor of each station by itself
+From the latter Home Assistant creates a device with a binary sensor and a probability sensor for each station
 ("MQTT discovery", Home Assistant's documentation).
 """
 
@@ -16,21 +16,21 @@ from stations.reports import text_of
 from stations.store.reading import prediction
 
 EXPIRE_SECONDS = 3 * 3600
-"""A forecast that is not renewed for so long becomes "unavailable": the station is silent."""
+"""Home Assistant shows a forecast as unavailable if it has not been renewed for this time."""
 
 
 def state_topic(prefix: str, station: str) -> str:
-    """Where a station's forecast is."""
+    """The topic of a station's forecast."""
     return f"{prefix}/{station}/forecast"
 
 
 def status_topic(prefix: str) -> str:
-    """``online`` or, by the broker when the connection breaks, ``offline``."""
+    """The topic of ``online`` or ``offline``; the broker publishes the latter if the connection breaks."""
     return f"{prefix}/status"
 
 
 def state(forecast: Mapping[str, Any]) -> str:
-    """The retained message of a row of the table ``forecasts``."""
+    """The retained message for a row of the table ``forecasts``."""
     return json.dumps(
         {
             "station": forecast["station"],
@@ -47,13 +47,13 @@ def state(forecast: Mapping[str, Any]) -> str:
 
 
 def identifier(station: str) -> str:
-    """The station's name in Home Assistant's letters; names that differ stay different."""
+    """The station's name in characters that Home Assistant allows; different names stay different."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", station)
     return plain if plain == station else f"{plain}_{hashlib.sha256(station.encode()).hexdigest()[:8]}"
 
 
 def configurations(discovery: str, prefix: str, station: str, name: str | None) -> dict[str, str]:
-    """Topic and message of both sensors."""
+    """Discovery topic -> message, for both sensors of a station."""
     known = identifier(station)
     common = {
         "state_topic": state_topic(prefix, station),

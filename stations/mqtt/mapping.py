@@ -1,6 +1,6 @@
-"""The mapping file: which topics hold what.
+"""The mapping file, which says how to read the messages of each topic.
 
-A TOML file with a table a topic:
+A TOML file with one table per topic:
 
     [[topics]]
     topic = "weather/+/state"     # as MQTT subscribes; # and + are allowed
@@ -14,8 +14,8 @@ A TOML file with a table a topic:
     temperature = { at = "outdoor.temp", unit = "°C" }
     humidity = { at = "outdoor.hum", unit = "%" }
 
-``at`` is a path of keys, joined by dots; ``""`` is the payload itself, for topics with one value each. A
-value may be a number or a text that is one.
+``at`` is a path of keys, joined by dots; ``""`` is the payload itself, for topics with a single value. A
+value may be a number or a string that contains one.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from stations.reports import refused
 
 
 class BadMapping(ValueError):
-    """The file can't be used; the message says why."""
+    """The mapping file is invalid; the message says why."""
 
 
 class Source(BaseModel):
-    """Where a quantity is in a payload, and its unit."""
+    """The place of a quantity in a payload, and its unit."""
 
     model_config = ConfigDict(extra="forbid")
     at: str
@@ -78,7 +78,7 @@ class Mapped(BaseModel):
         """A record in the form of ``POST /reports``.
 
         Raises:
-            Refused: the payload is no JSON, or nothing of the mapping is in it.
+            Refused: the payload has none of the mapping's values, or the topic lacks the station's level.
         """
         try:
             document = json.loads(payload)
@@ -116,7 +116,7 @@ def read(file: Path) -> list[Mapped]:
     """The topics of a mapping file.
 
     Raises:
-        BadMapping: it can't be read, or has another form.
+        BadMapping: it can't be read, or is invalid.
     """
     try:
         document = tomllib.loads(file.read_text())
@@ -136,21 +136,21 @@ def read(file: Path) -> list[Mapped]:
 
 
 def match(mapping: Sequence[Mapped], topic: Topic) -> Mapped | None:
-    """The first that the topic matches."""
+    """The first entry that matches the topic; None without one."""
     return next((mapped for mapped in mapping if topic.matches(mapped.topic)), None)
 
 
 def at(document: Any, path: str) -> Any:
-    """The value at a path of keys; None where there is none."""
+    """The value at a path of keys; None if there is none."""
     for key in path.split(".") if path else ():
         document = document.get(key) if isinstance(document, dict) else None
     return document
 
 
 def number(value: Any) -> float | None:
-    """A number, or a text that is one; None for anything else, as what a silent sensor sends.
+    """A number, or a string that contains one, as a float; None for anything else.
 
-    Infinite for an integer too large for a float, which is refused as a value out of range is.
+    An integer too large for a float becomes infinite, so that it is refused as out of range.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

@@ -1,4 +1,4 @@
-"""The page and what it loads: its own files, and the forecast page's style sheet, icon and words."""
+"""The page and its files: its own, and the forecast page's style sheet, icon and texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.routing import Route
 STATIC = Path(__file__).parent / "static"
 
 SHARED = Path(__file__).parents[2] / "weather" / "pages" / "static"
-"""The forecast page's files; the image has the three below at the same place."""
+"""The forecast page's files; the image contains SHARED_FILES at the same place."""
 
 SHARED_FILES = ("page.css", "icon.svg", "words.js")
 
@@ -26,7 +26,7 @@ POLICY = (
 )
 
 ACCEPTS_HTML = re.compile(r"text/html(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
-"""Not with a weight of 0, which is a refusal."""
+"""``text/html`` in an Accept header, unless its weight is 0, which means "not acceptable"."""
 
 LINKS = {
     "metar": "/metar",
@@ -42,7 +42,7 @@ LINKS = {
 
 
 class Asset:
-    """A file, read once; 304 for who has it already."""
+    """A static file, read once at the start, with an ETag."""
 
     def __init__(self, path: Path, headers: Mapping[str, str]) -> None:
         self.content = path.read_bytes()
@@ -57,7 +57,7 @@ class Asset:
         }
 
     async def answer(self, request: Request) -> Response:
-        """The bytes, or 304."""
+        """The file, or 304 if the client has it already."""
         known = request.headers.get("if-none-match", "")
         if self.tag in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
             return Response(status_code=304, headers=self.headers)

@@ -1,4 +1,4 @@
-"""The database for asynchronous callers: one thread writes, others read."""
+"""Asynchronous access to the database: one thread writes, others read."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_BATCH = 2000
-"""Reports in one transaction: about a tenth of a second."""
+"""Limit of reports in one transaction, which takes about 0.1 s."""
 
 
 class DatabaseFailed(Exception):
-    """The database did not answer, or did not take it; then nothing of it is stored."""
+    """The database did not answer or refused a change, of which nothing is stored then."""
 
 
 class TooManyPending(Exception):
@@ -43,8 +43,8 @@ class _Waiting:
 class Database:
     """Reads and writes in threads of its own; reports that arrive together share a transaction.
 
-    A commit waits for the disk, some milliseconds. So while one transaction is written the next
-    reports gather, and are written together: with 256 senders 20 times as many as one by one.
+    A commit waits some milliseconds for the disk. Reports that arrive meanwhile are collected, and written in
+    the next transaction: with 256 senders the throughput is 20 times that of one transaction per report.
     """
 
     def __init__(self, engine: Engine, max_pending: int) -> None:
@@ -59,7 +59,7 @@ class Database:
     async def read(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What the query returns, called with a connection.
+        """Call the query with a connection; returns its result.
 
         Raises:
             DatabaseFailed: the database did not answer.
@@ -74,7 +74,7 @@ class Database:
     async def write(
         self, change: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What the change returns, called within a transaction of its own, which is on disk then.
+        """Call the change within its own transaction; returns its result once the transaction is on disk.
 
         Raises:
             DatabaseFailed: the database refused.
@@ -94,10 +94,10 @@ class Database:
             raise DatabaseFailed(f"the database failed: {type(error).__name__}") from error
 
     async def store(self, batch: Sequence[Report]) -> list[Stored]:
-        """What became of each report, when all of them are on disk.
+        """Store reports; returns the outcome of each once all are on disk.
 
         Raises:
-            TooManyPending: there is no room for them now.
+            TooManyPending: too many reports wait to be written.
             DatabaseFailed: the database refused.
         """
         if self.pending + len(batch) > self.max_pending:
@@ -110,7 +110,7 @@ class Database:
         return await stored
 
     async def _write_waiting(self) -> None:
-        """Write until nobody waits."""
+        """Write groups of waiting reports until none are left."""
         while self.waiting:
             taken, size = 0, 0
             while taken < len(self.waiting) and (
@@ -129,8 +129,8 @@ class Database:
         together = [report for waiting in group for report in waiting.batch]
         try:
             outcomes = iter(await self.write(write_reports, together, int(time.time())))
-        except Exception as error:  # whatever it is: those who wait must learn of it
-            if len(group) > 1:  # somebody's may be the reason: the others' are not to suffer from it
+        except Exception as error:  # of any kind: it must be passed on to the waiting callers
+            if len(group) > 1:  # one batch may be the cause, so each is tried on its own
                 for waiting in group:
                     await self._write_group([waiting])
             else:
@@ -141,7 +141,7 @@ class Database:
             _settle(waiting.stored, partial(waiting.stored.set_result, result))
 
     async def close(self) -> None:
-        """Finish what is being written."""
+        """Finish pending writes, and close the connections."""
         if self.writing is not None:
             await self.writing
         for threads in (self.writer, self.readers):
@@ -150,6 +150,6 @@ class Database:
 
 
 def _settle(stored: asyncio.Future[list[Stored]], settle: Callable[[], None]) -> None:
-    """Unless the sender has left."""
+    """Set the result or exception, unless the caller was cancelled."""
     if not stored.done():
         settle()

@@ -1,4 +1,4 @@
-"""The connection: an engine for the database of the settings, at the newest migration."""
+"""Connects to the database, and migrates it to the newest revision."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def connect(url: str) -> Engine:
-    """An engine; SQLite's is set up so that a commit is on disk when it returns."""
+    """An engine for a database URL; with SQLite too, a commit is on disk when it returns."""
     if make_url(url).get_backend_name() != "sqlite":
-        # pool_pre_ping: a connection that died with a restarted server is replaced, not handed out.
+        # pool_pre_ping: connections that broke when the server restarted are replaced before use.
         return create_engine(url, pool_pre_ping=True)
     engine = create_engine(url, connect_args={"timeout": 30})
     event.listen(engine, "connect", _set_up_sqlite)
@@ -24,14 +24,14 @@ def connect(url: str) -> Engine:
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
     cursor = connection.cursor()
-    # Readers do not wait for the writer. FULL: a commit is synced, so it survives a power cut too.
+    # WAL: readers do not wait for the writer. FULL: commits are synced, so they survive a power failure.
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the tables to a revision; ``base`` removes them."""
+    """Migrate the tables to a revision; ``base`` removes them."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""The reports of an hour as one observation."""
+"""Merges the reports of an hour into one observation."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from stations.contract import FEATURES, RAIN
 
 
 def merged(reports: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    """One value a field from an hour's reports, which are in the order of their time.
+    """One value per field from the reports of an hour, which are sorted by time.
 
-    Rain is 1 if any report has rain: the training data's hour is wet when something fell in it. Every
-    other field is the last known one, the nearest to the hour.
+    Rain is 1 if any report has rain, because in the training data an hour is wet if any rain fell in it.
+    Every other field is the last known value, which is the nearest to the hour.
     """
     values: dict[str, float | None] = dict.fromkeys(FEATURES)
     for report in reports:

@@ -1,4 +1,4 @@
-"""What the forwarder reads: queued hours and the hours before them."""
+"""Queries of the forwarder: queued hours and the hours before them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from stations.store.tables import hours
 
 
 def queued(connection: Connection, limit: int) -> list[Mapping[str, Any]]:
-    """Queued hours, the newest first: after an outage people want today's forecasts first."""
+    """Queued hours, newest first, because after an outage current forecasts matter most."""
     waiting = select(hours).where(hours.c.queued).order_by(hours.c.hour.desc()).limit(limit)
     return [dict(row) for row in connection.execute(waiting).mappings()]
 
 
 def queue_length(connection: Connection) -> int:
-    """How many hours wait for a forecast."""
+    """The number of hours that wait for a forecast."""
     return connection.scalar(select(func.count()).select_from(hours).where(hours.c.queued)) or 0
 
 

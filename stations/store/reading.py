@@ -1,4 +1,4 @@
-"""What pages, clients and exports read."""
+"""Queries for the page, API clients and exports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CSV_COLUMNS = {
     "pressure_millibars": "Pressure_millibars",
     "current_weather_condition": "Current_weather_condition",
 }
-"""The columns that ``train_import.py train --data`` takes."""
+"""The columns that ``train_import.py train --data`` reads."""
 
 EXPORT_ROWS = 10_000
 
@@ -35,13 +35,13 @@ def elevations(connection: Connection) -> dict[str, float]:
 
 
 def station_names(connection: Connection) -> set[str]:
-    """All stations."""
+    """The names of all stations."""
     return set(connection.scalars(select(stations.c.station)))
 
 
 def overview(connection: Connection, limit: int) -> list[dict[str, Any]]:
-    """A line a station, in the order of their names: where it is, and its last hour and forecast."""
-    # One look into the index for each station, whereas GROUP BY would read all hours.
+    """Location, latest hour and latest forecast of each station, sorted by name."""
+    # A subquery per station is one lookup in the index, whereas GROUP BY would read all hours.
     every = hours.alias()
     last = select(func.max(every.c.hour)).where(every.c.station == stations.c.station).scalar_subquery()
     here = and_(hours.c.station == stations.c.station, hours.c.hour == last)
@@ -86,17 +86,17 @@ def _short(row: Row[Any]) -> dict[str, Any] | None:
 
 
 def reason_of(queued: bool | None, reason: str | None) -> str | None:
-    """Why an hour has no forecast."""
+    """Why an hour has no forecast; None if it is unknown."""
     return reason or ("it waits for the forecast service" if queued else None)
 
 
 def prediction(rain: bool) -> str:
-    """The forecast service's words."""
+    """The forecast as the forecast service names it."""
     return "Rain" if rain else "No_Rain"
 
 
 def last_hours(connection: Connection, station: str, count: int) -> dict[str, Any] | None:
-    """A station with its last hours, the oldest first; None if there is no such station."""
+    """A station with its latest hours, oldest first; None if there is no such station."""
     place = connection.execute(select(stations).where(stations.c.station == station)).one_or_none()
     if place is None:
         return None
@@ -164,7 +164,7 @@ def newest_forecasts(connection: Connection, names: Collection[str] | None) -> l
 
 
 def forecasts_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
-    """For each hour its forecast, or ``why_not``."""
+    """The forecast of each hour, or the reason why it has none, ``why_not``."""
     result: dict[Key, dict[str, Any]] = {}
     wanted = sorted(set(keys))
     for first in range(0, len(wanted), KEYS_A_QUERY):
@@ -175,7 +175,7 @@ def forecasts_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, dict[
             .where(tuple_(hours.c.station, hours.c.hour).in_(wanted[first : first + KEYS_A_QUERY]))
         )
         for row in connection.execute(query):
-            # A queued hour's forecast is of an earlier state of the hour.
+            # The stored forecast of a queued hour is outdated: the hour has changed since.
             forecast = None if row.queued else _forecast(row)
             result[row.station, row.hour] = {
                 "forecast": forecast,
@@ -191,10 +191,10 @@ _TOLD = [
 
 
 def export(connection: Connection, after: Key) -> tuple[list[dict[str, Any]], Key | None]:
-    """The next rows of the export, and the key to go on from; None when these were the last.
+    """The next rows of the export, and the key after which to continue; None if these were the last.
 
-    Values are those that the forecast was made from, carried forward included and assumed ones left out,
-    so that ``evaluate`` asks the model what it was asked; else those of the hour.
+    Values are the inputs of the hour's forecast, with values carried forward and without assumed ones, so
+    that ``evaluate`` gives the model the same inputs. Hours without a forecast have their own values.
     """
     told = and_(forecasts.c.station == hours.c.station, forecasts.c.hour == hours.c.hour)
     query = (
@@ -219,7 +219,7 @@ def _exported(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def csv_lines(rows: Sequence[Mapping[str, Any]], header: bool) -> Iterator[str]:
-    """Rows of ``export`` in the form of ``train_import.py train --data``."""
+    """Rows of ``export`` in the CSV format of ``train_import.py train --data``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if header:
@@ -230,5 +230,5 @@ def csv_lines(rows: Sequence[Mapping[str, Any]], header: bool) -> Iterator[str]:
 
 
 def _cell(value: float | None) -> str:
-    """The shortest text that gives the same number again."""
+    """The shortest text that is read back as the same number."""
     return "" if value is None else repr(value)

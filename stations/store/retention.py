@@ -1,4 +1,4 @@
-"""Deletes what the settings don't keep."""
+"""Deletes rows that are older than the retention period of the settings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PAUSE_SECONDS = 600
 
 
 def first_kept(now: float, days: float) -> int | None:
-    """The first second that is kept; None when everything is."""
+    """The time (Unix seconds) from which rows are kept; None if all are kept."""
     return int(now - days * DAY) if days else None
 
 
 async def tidy(database: Database, settings: Settings) -> None:
-    """Delete what is too old, now and then, until cancelled."""
+    """Delete old rows at intervals until cancelled."""
     while True:
         now = time.time()
         try:
@@ -40,7 +40,7 @@ async def tidy(database: Database, settings: Settings) -> None:
 
 
 def delete_old(connection: Connection, reports_before: int | None, hours_before: int | None) -> int:
-    """Delete reports, and hours with their forecasts, from before these times; the number of rows."""
+    """Delete reports, and hours with their forecasts, before these times; returns the number of rows."""
     deleted = 0
     if reports_before is not None:
         deleted += connection.execute(delete(reports).where(reports.c.hour < reports_before)).rowcount

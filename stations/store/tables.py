@@ -51,7 +51,7 @@ reports = Table(
     Index(None, "station", "hour"),
     Index(None, "hour"),
 )
-"""What was sent, one row a station and time; a value that was not sent is NULL."""
+"""Reports as they were sent, one row per station and time; a value that was not sent is NULL."""
 
 hours = Table(
     "hours",
@@ -65,7 +65,7 @@ hours = Table(
     Column("reason", String(500)),
     Index("ix_hours_queued", "hour", postgresql_where=text("queued"), sqlite_where=text("queued = 1")),
 )
-"""The reports of an hour as one observation. ``queued`` is the outbox: a forecast is to be asked for.
+"""The reports of an hour merged into one observation. ``queued``: its forecast is still to be requested.
 ``revision`` counts the changes, so that an answer that comes after a change leaves the hour queued.
 ``reason`` says why there is no forecast."""
 
@@ -86,6 +86,6 @@ forecasts = Table(
     Column("rained", Boolean),
     Index(None, "hour"),
 )
-"""What was asked and what was said, one row a station and hour: the last forecast of the hour.
+"""The latest forecast of each station and hour, with the values that it was made from.
 ``rained`` is the verdict: whether any of the ``horizon_hours`` after it had rain; NULL until all of
 them are observed. ``assumed`` names the values that nobody measured."""

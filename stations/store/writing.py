@@ -1,4 +1,4 @@
-"""What changes the database: reports in, forecasts in, verdicts, old rows out.
+"""Changes of the database: stores reports and forecasts, sets verdicts.
 
 Every function works within the caller's transaction.
 """
@@ -36,14 +36,14 @@ Key = tuple[str, int]
 """A station and a time or an hour."""
 
 Stored = Literal["stored", "repeated", "corrected", "conflicting"]
-"""What became of a report. ``conflicting``: another report of this time was there first and is kept."""
+"""The outcome of a report. ``conflicting``: another report of the same time was stored first and is kept."""
 
 KEYS_A_QUERY = 200
 """Keys in one statement, well below the databases' limits on parameters."""
 
 
 def write_reports(connection: Connection, batch: Sequence[Report], now: int) -> list[Stored]:
-    """Store reports and bring their hours up to date; what became of each, in order."""
+    """Store reports and update their hours; returns the outcome of each report, in order."""
     rows = {(report.station, report.time): _row(report, now) for report in reversed(batch)}
     _insert_missing_stations(connection, {report.station for report in batch}, now)
     new = _insert_new(connection, list(rows.values()))
@@ -86,7 +86,7 @@ def _row(report: Report, now: int) -> dict[str, Any]:
 
 
 def insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An insert that knows ON CONFLICT; both databases write it the same way."""
+    """An INSERT that supports ON CONFLICT, which SQLite and PostgreSQL write alike."""
     if connection.dialect.name == "postgresql":
         return postgresql.Insert(table)
     return sqlite.Insert(table)
@@ -99,7 +99,7 @@ def _insert_missing_stations(connection: Connection, names: Iterable[str], now: 
 
 
 def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> set[Key]:
-    """The keys that were not there yet."""
+    """Insert rows whose keys are new; returns these keys."""
     added: set[Key] = set()
     for part in _parts(rows):
         statement = insert(connection, reports).values(list(part)).on_conflict_do_nothing()
@@ -123,9 +123,9 @@ def _replace(connection: Connection, row: Mapping[str, Any]) -> None:
 
 
 def refresh_hours(connection: Connection, keys: Collection[Key]) -> None:
-    """Make these hours anew from their reports, queue them, and judge the forecasts before them.
+    """Merge these hours from their reports again, queue them, and update verdicts that depend on them.
 
-    From the reports and not from the change, so that the order of arrival makes no difference.
+    Hours are merged from all their reports, so the order in which reports arrive makes no difference.
     """
     for part in _parts(sorted(keys)):
         where = tuple_(reports.c.station, reports.c.hour).in_(part)
@@ -151,7 +151,7 @@ def refresh_hours(connection: Connection, keys: Collection[Key]) -> None:
 
 
 def _rain(connection: Connection, keys: Sequence[Key]) -> dict[Key, float | None]:
-    """Of hours that are stored, whether it rained."""
+    """Whether it rained, for those of the hours that are stored."""
     where = tuple_(hours.c.station, hours.c.hour).in_(keys)
     rows = connection.execute(select(hours.c.station, hours.c.hour, hours.c[RAIN]).where(where))
     return {(station, hour): rain for station, hour, rain in rows}
@@ -160,7 +160,7 @@ def _rain(connection: Connection, keys: Sequence[Key]) -> dict[Key, float | None
 def write_forecasts(
     connection: Connection, made: Sequence[Mapping[str, Any]], revisions: Mapping[Key, int]
 ) -> None:
-    """Store forecasts (rows of the table) and take their hours from the queue, if unchanged since."""
+    """Store forecasts (rows of the table), and dequeue their hours unless these have changed since."""
     if not made:
         return
     statement = insert(connection, forecasts)
@@ -177,7 +177,7 @@ def write_forecasts(
 def dequeue(
     connection: Connection, key: Key, revisions: Mapping[Key, int], reason: str | None = None
 ) -> None:
-    """Take an hour from the queue unless it has changed since; ``reason``: why it gets no forecast."""
+    """Dequeue an hour unless it has changed since; ``reason`` says why it gets no forecast."""
     here = (hours.c.station == key[0]) & (hours.c.hour == key[1]) & (hours.c.revision == revisions[key])
     connection.execute(update(hours).where(here).values(queued=False, reason=reason))
     if reason is not None:
@@ -186,7 +186,7 @@ def dequeue(
 
 
 def judge_before(connection: Connection, keys: Collection[Key]) -> None:
-    """Judge the forecasts whose horizon these hours are in."""
+    """Update the verdicts of the forecasts whose horizons include these hours."""
     if keys:
         hour = bindparam("of_hour", type_=BigInteger)
         in_horizon = (
@@ -207,7 +207,7 @@ def judge(connection: Connection, keys: Collection[Key]) -> None:
 
 
 def rained_within_horizon() -> Select[bool]:
-    """1 or 0 beside a forecast's row; NULL unless rain or no rain is known of each hour."""
+    """Subquery for a row of ``forecasts``: 1 or 0; NULL unless rain is known in each hour of the horizon."""
     within = (
         (hours.c.station == forecasts.c.station)
         & (hours.c.hour > forecasts.c.hour)

@@ -1,4 +1,4 @@
-"""The scores of now as gauges for Prometheus."""
+"""The current scores as gauges for Prometheus."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "stations_last_forecast_timestamp_seconds": ("When the last forecast was stored", ()),
 }
-"""What each gauge means, and its labels."""
+"""The description of each gauge, and its labels."""
 
 
 def gauge(name: str, value: float | None = None) -> GaugeMetricFamily:
@@ -43,7 +43,7 @@ def gauge(name: str, value: float | None = None) -> GaugeMetricFamily:
 
 
 class Gauges(Collector):
-    """Scores and the length of the queue, calculated now and then."""
+    """Collects scores and the length of the queue, which are calculated at intervals."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self.database = database
@@ -51,11 +51,11 @@ class Gauges(Collector):
         self.families: list[GaugeMetricFamily] = []
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """For Prometheus' registry: the last families."""
+        """The latest metric families, for Prometheus' registry."""
         return self.families
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Calculate the gauges at intervals until cancelled."""
         while True:
             start = time.monotonic()
             try:
@@ -66,7 +66,7 @@ class Gauges(Collector):
             await asyncio.sleep(max(self.settings.scores_seconds, IDLE_TIMES * took))
 
     def update(self, connection: Connection, now: float) -> None:
-        """Make the families anew, and put them in the place of the old ones at once."""
+        """Calculate new metric families, and replace the old ones all at once."""
         score = gauge("stations_score")
         hours = gauge("stations_verified_hours")
         for window, since in (("ever", 0.0), ("7d", now - WEEK)):

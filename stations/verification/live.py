@@ -1,4 +1,4 @@
-"""The scores of now, as JSON."""
+"""The current scores as JSON."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from stations.verification.scores import summary
 ALL = "all"
 
 IDLE_TIMES = 20
-"""Scores of everything are calculated anew after so many times what it took: at most 5 % of a core."""
+"""Scores are calculated again after this many times the calculation's duration: at most 5 % of a core."""
 
 
 class Scores:
-    """The scores of all stations, as new as their cost allows."""
+    """The scores of all stations, calculated as often as their cost allows."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -28,7 +28,7 @@ class Scores:
         self.until = 0.0
 
     async def everything(self) -> dict[str, Any]:
-        """See the function of this name."""
+        """The result of the function ``everything``, from the cache while that is recent enough."""
         async with self.lock:
             start = time.monotonic()
             if start >= self.until:
@@ -38,7 +38,7 @@ class Scores:
 
 
 def everything(connection: Connection, now: float) -> dict[str, Any]:
-    """All stations together and each of them; intervals and reliability of all together only."""
+    """Scores of all stations together and of each; intervals and reliability only of all together."""
     verified = sums.read(connection, now)
     waiting = sums.unverified(connection)
     none = sums.Unverified(0, 0.0, 0.0)
@@ -53,7 +53,7 @@ def everything(connection: Connection, now: float) -> dict[str, Any]:
 
 
 def one(connection: Connection, now: float, station: str) -> dict[str, Any]:
-    """One station."""
+    """Scores of one station."""
     verified = sums.read(connection, now, station=station)
     waiting = sums.unverified(connection, station)
     return summary(verified, sums.total(waiting.values())) | _table(connection, now, station)

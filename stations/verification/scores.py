@@ -33,7 +33,7 @@ LEVEL = 0.95
 
 MIN_DAYS = 5
 MIN_RAIN_HOURS = 10
-"""With fewer days, or hours that rain followed or did not follow, there are no intervals."""
+"""Intervals need at least this many days, hours followed by rain, and hours not followed by rain."""
 
 
 def scores(sums: Sums) -> dict[str, float | None]:
@@ -45,8 +45,8 @@ def scores(sums: Sums) -> dict[str, float | None]:
 def intervals(sums: Sums) -> dict[str, tuple[float, float]] | None:
     """Percentile intervals by block bootstrap: whole days are drawn with replacement, all stations' together.
 
-    Neighbouring hours are not independent, and neighbouring stations neither; drawing hours would give
-    intervals that are much too narrow (Wilks, moving blocks). None when there is too little.
+    Neither neighbouring hours nor neighbouring stations are independent, so drawing single hours would give
+    intervals that are much too narrow (Wilks, moving blocks). None if there are too few data.
     """
     total = sums.values.sum(axis=0)
     days, block = np.unique(sums.day, return_inverse=True)
@@ -91,7 +91,7 @@ def _scores(sums: Floats, reference: Floats) -> dict[str, Floats]:
     climatology = _ratio(frequency["rain"], frequency["hours"])
     after_wet = _ratio(frequency["rain_after_wet"], frequency["wet"])
     after_dry = _ratio(frequency["rain"] - frequency["rain_after_wet"], frequency["hours"] - frequency["wet"])
-    # Where there is no wet (dry) hour its frequency is undefined and multiplies nothing.
+    # Without any wet (dry) hours their frequency is undefined, but it is multiplied by 0 hours.
     persistence_error = _squares(np.nan_to_num(after_wet), wet, rain_after_wet) + _squares(
         np.nan_to_num(after_dry), n - wet, rain - rain_after_wet
     )

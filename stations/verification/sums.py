@@ -1,4 +1,4 @@
-"""Sums over verified forecasts, a row a station and day: every score is made of them."""
+"""Sums over verified forecasts by station and day, from which every score is calculated."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class Bin:
-    """A line of the reliability table."""
+    """A row of the reliability table."""
 
     forecast: float
     observed: float
@@ -98,7 +98,7 @@ def read(connection: Connection, now: float, since: float = 0, station: str | No
 def reliability(connection: Connection, now: float, station: str | None = None) -> Sequence[Bin]:
     """Mean forecast and observed frequency in equal bins of the probability; empty bins are left out."""
     p = forecasts.c.probability
-    # The uppermost bin holds 1 too.
+    # The uppermost bin includes 1.
     place = cast(case((p >= 1, BINS - 1), else_=func.floor(p * BINS)), Integer).label("bin")
     query = (
         select(place, func.avg(p), func.avg(cast(forecasts.c.rained, Integer)), func.count())

@@ -1,4 +1,4 @@
-"""What both formats are read to."""
+"""Chunks of rows, the form to which both input formats are read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from weather.scoring.validation import Rejection
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows of a part that are held at once: ``count`` of them, the good ones as ``kept`` (a ``pyarrow.Table``
-    of the columns that are kept) and ``rows`` (float64[good, features]), and the faults of the others.
+    """Rows of a part that are in memory at the same time, ``count`` of them.
+
+    Valid rows are in ``kept``, a ``pyarrow.Table`` of the columns that are kept, and ``rows``,
+    float64[valid, features]; the faults of the others are listed.
     """
 
     count: int

@@ -1,7 +1,7 @@
 """CSV in parts: byte ranges, cut at line breaks.
 
-A quoted value may hold commas and quotes, but no line break: whoever starts reading in the middle of a
-file can't tell a line break within quotes from the end of a row. Such a file is refused, never misread.
+A quoted value may contain commas and quotes, but no line break: a reader that starts in the middle of a file
+can't tell a line break within quotes from the end of a row. Such a file is refused.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from weather.scoring.job import Part
 from weather.scoring.validation import Rejection, validate
 
 BLOCK = 4 << 20
-"""Bytes that are parsed at once."""
+"""Number of bytes that are parsed at once."""
 
 MAX_LINE = 1 << 20
 
 BLANK = re.compile(rb'\s*("[ \t]*")?\s*')
-"""Lines that are not rows, to the API too."""
+"""Lines that are not rows; the API skips them as well."""
 
 QUOTED = re.compile(rb'(?<![^,\n])"[^"\n]*(?:""[^"\n]*)*"(?=[,\r\n]|\Z)')
 """A cell in quotes."""
 
 OPENED = re.compile(rb'(?<![^,\n])"')
-"""What is left of a cell that begins with a quote and is none of them. Arrow would read ``"1"2`` as 12."""
+"""A cell that begins with a quote, but is not a quoted cell. Arrow would read ``"1"2`` as 12."""
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-"""Numbers that Arrow and Python read alike. Others are left to the validation of single rows."""
+"""Numbers that Arrow and Python read alike. Rows with other values are validated one by one."""
 
 
 def header_of(path: Path) -> list[str]:
@@ -67,7 +67,7 @@ def header_of(path: Path) -> list[str]:
 
 
 def chunks(path: Path, part: Part, columns: list[str], optional: frozenset[str]) -> Iterator[Chunk]:
-    """The rows of a part, a block of lines at a time.
+    """The rows of a part, in blocks of lines.
 
     Raises:
         NotScorable: a block is not UTF-8, or has a line break within quotes.
@@ -119,7 +119,7 @@ def _parsed(block: bytes, header: list[str], columns: list[str], at: str) -> tup
         raise NotScorable(f"{at}: not UTF-8: {error.reason} at byte {error.start:,} of these") from None
     table, wrong = _table(block, header, columns, at)
     if wrong or table.num_rows < _lines(block):
-        # Arrow skips empty lines by itself, but not those with blanks.
+        # Arrow skips empty lines, but not those that contain only blanks.
         block = b"\n".join(line for line in block.split(b"\n") if not BLANK.fullmatch(line))
         table, wrong = _table(block, header, columns, at)
     broken = b'"' in block and OPENED.search(QUOTED.sub(b"", block))

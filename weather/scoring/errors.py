@@ -1,4 +1,4 @@
-"""What scoring raises."""
+"""The exception that scoring raises."""
 
 from __future__ import annotations
 

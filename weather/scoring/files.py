@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Writes files atomically."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 UNFINISHED = "_unfinished-"
-"""Begins the names of files that are being written. Readers of a folder leave out what begins with ``_``."""
+"""Prefix of the names of incomplete files. Readers of a folder ignore names that begin with ``_``."""
 
 
 @contextmanager
 def replaced(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; it gets its name once it is complete and on disk.
+    """A file to write; it gets its final name once it is complete and on disk.
 
-    Each writer has a file of its own: a part may be computed twice at a time, by a worker that was lost
-    to the cluster and by the one that took over.
+    Each writer has its own temporary file, because two workers may compute the same part at the same time:
+    one that has lost its connection to the cluster, and the one that replaces it.
     """
     unfinished = path.with_name(f"{UNFINISHED}{uuid.uuid4().hex}-{path.name}")
     try:

@@ -1,4 +1,4 @@
-"""The output folder: begun once, taken up again after an interruption, finished when all parts are done."""
+"""The output folder: created once, reused after an interruption, finished when all parts are done."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Summary(BaseModel):
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """The folder, made if it is not there, for this process alone.
+    """Lock the folder for this process; it is created if it does not exist.
 
     Raises:
         NotScorable: another process writes to it, or it can't be written.
@@ -50,12 +50,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def begin(folder: Path, job: Job, model: bytes) -> str:
-    """Write the job and its classifier to a new folder, or make sure that a folder has the same job.
+    """Write the job and its classifier to a new folder, or check that an existing one has the same job.
 
     Returns the SHA-256 of the file of the job.
 
     Raises:
-        NotScorable: the folder has another job, or files of something else.
+        NotScorable: the folder has another job, or other files.
     """
     path = folder / JOB
     content = job.model_dump_json(indent=1).encode()

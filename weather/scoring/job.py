@@ -1,6 +1,6 @@
-"""What is to be scored, as it stands in the output folder, and what became of each part.
+"""The job and the results of its parts, as they are stored in the output folder.
 
-The folder is all that the processes share, on one machine or on many:
+The folder is all that the processes share, on one machine or on several:
 
 ``_job.json``                    inputs, model, columns, versions; the same for a rerun, or it is refused
 ``_model.onnx``                  the compiled classifier
@@ -28,7 +28,7 @@ from weather.scoring.errors import NotScorable
 JOB, MODEL, PARTS, REJECTED, SUCCESS = "_job.json", "_model.onnx", "_parts", "_rejected.csv", "_SUCCESS"
 
 PACKAGES = ("numpy", "onnxruntime", "pyarrow")
-"""Other versions of these may compute or write other bytes."""
+"""Packages whose other versions may produce different bytes."""
 
 
 class Source(BaseModel):
@@ -54,7 +54,7 @@ class Source(BaseModel):
 
 
 class Job(BaseModel):
-    """What the bytes of the output depend on. ``columns`` are the input columns that are kept."""
+    """Everything that the bytes of the output depend on. ``columns`` are the input columns to keep."""
 
     model_config = ConfigDict(frozen=True)
     format: Literal["csv", "parquet"]
@@ -96,7 +96,7 @@ class Result(BaseModel):
 
 @cache
 def versions() -> dict[str, str]:
-    """Of what computes and writes, here."""
+    """The installed versions of the packages that compute and write."""
     return {"rain-forecast": VERSION, **{name: version(name) for name in PACKAGES}}
 
 
@@ -121,7 +121,7 @@ def result_path(folder: Path, number: int) -> Path:
 
 
 def result_of(folder: Path, job: Job, part: Part) -> Result | None:
-    """What is known of a part; None if it is not done, or its file is not the one that was written."""
+    """The result of a part; None if it is not done, or if its file is not the one that was written."""
     try:
         result = Result.model_validate_json(result_path(folder, part.number).read_bytes())
         size = output_path(folder, job, part.number).stat().st_size
@@ -136,7 +136,7 @@ def opened(folder: Path, digest: str) -> tuple[Job, Classifier]:
     """The job of a folder and its classifier. ``digest`` is that of the file ``_job.json``.
 
     Raises:
-        NotScorable: this process does not see the folder as the command does, or has other versions.
+        NotScorable: this process reads other files than the command, or has other versions of packages.
     """
     try:
         content, model = (folder / JOB).read_bytes(), (folder / MODEL).read_bytes()

@@ -1,4 +1,4 @@
-"""Forecasts beside the columns that are kept, in the format of the input."""
+"""Writes forecasts and the columns that are kept, in the format of the input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from weather.contract.variables import LABELS
 PREDICTION, PROBABILITY = "prediction", "probability"
 
 SHORT = 1e-4
-"""From here to 1 Arrow writes a number as Python does, and the API by it."""
+"""From this number to 1, Arrow writes numbers as Python and the API do."""
 
 
 class Output(Protocol):
@@ -28,11 +28,11 @@ class Output(Protocol):
         """Add n rows: a table of the columns that are kept, decisions, probabilities."""
 
     def close(self) -> None:
-        """Write what belongs at the end."""
+        """Write the end of the file, if the format has one."""
 
 
 class CsvOutput:
-    """Values as they stood in the input, quoted only where they must be."""
+    """CSV with values as in the input, quoted only if necessary."""
 
     def __init__(self, file: BinaryIO, columns: Sequence[str]) -> None:
         self._file = file
@@ -48,11 +48,11 @@ class CsvOutput:
         self._file.write(lines.buffers()[2])
 
     def close(self) -> None:
-        """CSV has no end."""
+        """Does nothing: a CSV file has no footer."""
 
 
 class ParquetOutput:
-    """One row group for each chunk."""
+    """Parquet with one row group per chunk."""
 
     def __init__(self, file: BinaryIO, schema: pa.Schema) -> None:
         names = pa.schema([(PREDICTION, pa.string()), (PROBABILITY, pa.float64())])
@@ -82,7 +82,7 @@ def _labels(decisions: NDArray[np.bool_]) -> Any:
 
 
 def _texts(probability: NDArray[np.float64]) -> Any:
-    """As Python writes them: 0.0, 1e-05, 0.83."""
+    """Numbers in Python's notation: 0.0, 1e-05, 0.83."""
     texts = pc.cast(pa.array(probability), pa.string())
     other = (probability < SHORT) | (probability == 1)
     by_python = pa.array(map(repr, probability[other].tolist()), pa.string())

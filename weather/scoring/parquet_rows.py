@@ -19,10 +19,10 @@ from weather.scoring.job import Part
 from weather.scoring.validation import validate
 
 ROWS = 65_536
-"""Rows that are held at once."""
+"""Number of rows that are in memory at the same time."""
 
 BUFFER = 1 << 20
-"""Bytes of a column that are read at once: without a limit a row group is held as a whole."""
+"""Bytes of a column that are read at once; without a limit a whole row group would be in memory."""
 
 NUMERIC = (types.is_floating, types.is_integer, types.is_decimal, types.is_null)
 
@@ -41,13 +41,13 @@ def opened(path: Path) -> ParquetFile:
 
 
 def schema_of(path: Path) -> pa.Schema:
-    """The columns of a file, those of the contract's fields numeric.
+    """The columns of a file; those of the contract's fields must be numeric.
 
     Raises:
         NotScorable: see ``opened``; or it has no rows, or a field is not a column of numbers.
     """
     with opened(path) as file:
-        schema = file.schema_arrow.remove_metadata()  # pandas' would describe an index that is not there
+        schema = file.schema_arrow.remove_metadata()  # pandas' metadata may describe a missing index
         if file.metadata.num_rows == 0:
             raise NotScorable(f"{path} has no rows")
     for field in schema:

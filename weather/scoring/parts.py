@@ -1,4 +1,4 @@
-"""One part, from the rows of its input to files in the output folder; what each process runs."""
+"""Scores one part: reads its rows and writes files to the output folder. Run by each process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from weather.scoring.outputs import CsvOutput, Output, ParquetOutput, csv_lines
 def score_part(folder: str, digest: str, part: Part) -> Result:
     """Score the rows of a part. ``digest`` is the SHA-256 of the folder's ``_job.json``.
 
-    The bytes depend on the job and the part alone, so it does not matter who computes it, or how often.
+    The bytes depend only on the job and the part, so any process may compute it, and more than once.
 
     Raises:
         NotScorable: the input can't be read or has changed, or this process has other versions.

@@ -1,4 +1,4 @@
-"""From file names and options to a job and its parts."""
+"""Makes a job and its parts from file names and options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENDINGS: dict[str, Format] = {".csv": "csv", ".parquet": "parquet"}
 
 
 def files(patterns: Sequence[str]) -> list[Path]:
-    """The files that names and glob patterns mean, each once, in the order of the patterns.
+    """The files that match names and glob patterns, each once, in the order of the patterns.
 
     Raises:
         NotScorable: a pattern matches nothing.
@@ -34,10 +34,10 @@ def files(patterns: Sequence[str]) -> list[Path]:
 
 
 def format_of(paths: Sequence[Path]) -> Format:
-    """The one format of all files, by the endings of their names.
+    """The common format of all files, by the suffixes of their names.
 
     Raises:
-        NotScorable: it is another, or there are two.
+        NotScorable: the format is not supported, or the files have different formats.
     """
     for path in paths:
         if path.suffix.lower() not in ENDINGS:
@@ -57,8 +57,8 @@ def columns_of(
     """The columns that are kept, all of them if ``keep`` is None, in the order of the first file.
 
     Raises:
-        NotScorable: a file lacks a field or a column that is kept, names one twice, or has one that the
-            forecasts would be taken for; or files have different columns.
+        NotScorable: a file lacks a field or a column to keep, has one twice, or has one with the name of an
+            output column; or files have different columns.
     """
     kept: list[str] = []
     first: Any = None
@@ -117,7 +117,7 @@ def parts_of(job: Job) -> Iterator[Part]:
 
 
 def unended(job: Job) -> list[str]:
-    """CSV files whose last line has no end: the last value of one that was cut off may look right."""
+    """CSV files whose last line has no line break: they may be truncated, with a valid-looking last value."""
     cut = []
     for source in job.sources if job.format == "csv" else ():
         with Path(source.path).open("rb") as file:

@@ -1,4 +1,4 @@
-"""The parts of a job, computed by processes of this machine or by those of a cluster."""
+"""Runs the parts of a job in processes of this machine or of a cluster."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from weather.scoring.planning import parts_of
 Step = Callable[[], None]
 
 MAX_PENDING = 1000
-"""Parts that are handed over at a time: enough for a cluster, and few beside millions of parts."""
+"""Number of parts that are submitted at a time: enough for a cluster, and not all of millions of parts."""
 
 
 def run(
     folder: Path, job: Job, model: bytes, executor: Executor, begun: Callable[[int, int], Step]
 ) -> folders.Summary:
-    """Score what is not scored yet, and finish the folder.
+    """Score the parts that are not done yet, and finish the folder.
 
-    ``begun`` is told the number of parts and how many of them are done already; what it returns is called
-    after each further one.
+    ``begun`` is called with the number of parts and the number of those already done; the function that it
+    returns is called after each further part.
 
     Raises:
         NotScorable: an input, the folder or a worker is not as it must be.
@@ -62,7 +62,7 @@ def _computed(executor: Executor, folder: Path, digest: str, parts: Sequence[Par
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
-    """Processes of this machine, which end with this one however it ends.
+    """Processes of this machine, which end when this process ends, for any reason.
 
     Raises:
         NotScorable: a process was killed.
@@ -91,7 +91,7 @@ def _begin_process() -> None:
 
 
 def _end_with_parent() -> None:
-    """A process that waits for work does not notice that nobody is left to give it any."""
+    """End this process after its parent: a process that waits for work would not notice the parent's end."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait_for_end([parent.sentinel])

@@ -1,4 +1,4 @@
-"""The request contract on many rows at once; the rows that break it get the API's sentences."""
+"""Validates many rows at once by the request contract; invalid rows get the API's messages."""
 
 from __future__ import annotations
 

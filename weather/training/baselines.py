@@ -1,6 +1,6 @@
-"""Other classifiers in the place of ours, to show what it costs or gains.
+"""Other classifiers, with which the card compares the model.
 
-Each has a few settings, chosen as ours are: without the fold that is forecast.
+Each has a few settings, chosen as the model's are: without the fold that is forecast.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOGISTIC, SPLINES, BOOSTING = "logistic regression", "logistic with splines", "g
 
 
 def _behind_imputer(*steps: object) -> Estimator:
-    """A missing visibility is its mean; a column that was never measured is 0."""
+    """A pipeline that replaces a missing visibility by the mean, or by 0 if it was never measured."""
     made: Estimator = make_pipeline(SimpleImputer(keep_empty_features=True), *steps)
     return made
 
@@ -30,7 +30,7 @@ def _logistic() -> Estimator:
 
 
 def _splines(c: float) -> Estimator:
-    """Each column as a spline, and the products of all pairs."""
+    """Logistic regression on splines of each column and the products of all pairs."""
     return _behind_imputer(
         StandardScaler(),
         SplineTransformer(n_knots=3, degree=2, extrapolation="constant", include_bias=False),

@@ -1,4 +1,4 @@
-"""From a classifier's score to a probability."""
+"""Calibration: converts a classifier's score to a probability."""
 
 from __future__ import annotations
 

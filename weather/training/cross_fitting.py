@@ -1,4 +1,4 @@
-"""Forecasts of hours by classifiers that have not seen them, for every use that needs such.
+"""Forecasts of hours by classifiers that have not seen them.
 
 The folds are used twice. For each test fold there is a classifier of the other four; and for each of
 those four, one of the remaining three, whose forecasts calibrate the first and choose its threshold and

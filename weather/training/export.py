@@ -24,11 +24,11 @@ PICKLE_PROTOCOL = 4
 GOLDEN_ROWS = 12
 
 DECIMALS = (2, 4, 2, 0, 2, 1, 0)
-"""Of each feature in a golden row: what a client would send."""
+"""Decimal places of each feature in a golden row, as a client would send them."""
 
 UNCLEAR = 0.01
-"""Rows whose probability is nearer to the threshold are not golden: no rounding of another machine may
-turn the decision of one."""
+"""Smallest distance of a golden row's probability to the threshold, so that the rounding of another machine
+can't change its decision."""
 
 
 class Exportable(Protocol):

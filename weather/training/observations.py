@@ -21,8 +21,8 @@ stations is 11 h, and a front passes in less than a day."""
 
 
 FOREIGN = 0.01
-"""The share of values that are impossible in the contract's unit and usual in another from which on the
-column is in that one."""
+"""A column counts as in another unit if this share of its values is impossible in the contract's unit and
+usual in the other."""
 
 
 class BadData(ValueError):

@@ -1,4 +1,4 @@
-"""The model of New York, asked at other places and in other years.
+"""Forecasts of New York's model for other places and other years.
 
 The package ``diyepw`` (BSD licence) carries NOAA's hourly ISD-Lite records of three stations. They have
 no visibility. The package is located, not imported.

@@ -1,4 +1,4 @@
-"""From which probability on the forecast says Rain."""
+"""The probability threshold from which the forecast says Rain."""
 
 from __future__ import annotations
 

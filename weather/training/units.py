@@ -1,4 +1,4 @@
-"""In which unit a column of observations probably is, where its values tell."""
+"""Guesses the unit of a column of observations from its values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def likely_unit(feature: str, values: pd.Series[float]) -> str:
 
 
 def impossible(feature: str, values: pd.Series[float]) -> pd.Series[bool]:
-    """The values that no place has, if they mean that the column is in another unit: Fahrenheit only.
+    """Values that are impossible in the contract's unit and reveal another one; Fahrenheit only.
 
     Other units have no values in common with the contract's, or none that could be told apart. One value
     that stands for most of them is a code, such as 99.9 for a missing value or the 85 of a DS18B20 that was
@@ -52,7 +52,7 @@ def impossible(feature: str, values: pd.Series[float]) -> pd.Series[bool]:
 
 
 def doubt(feature: str, column: str, values: pd.Series[float]) -> str:
-    """What speaks for another unit where all values are possible, in a sentence; empty if nothing does."""
+    """A sentence that says why possible values may be in another unit; empty if nothing suggests it."""
     if values.nunique() < 2:
         return ""
     high = float(values.quantile(0.99))

@@ -1,4 +1,4 @@
-"""Forecasts beside what happened: scores, their intervals, differences and calibration."""
+"""Compares forecasts with outcomes: scores, their intervals, differences and calibration."""
 
 from __future__ import annotations
 

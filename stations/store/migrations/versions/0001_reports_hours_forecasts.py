@@ -10,7 +10,7 @@ down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
-# As they were at this revision, whatever the contract says later.
+# The fields at this revision. Not imported, because the contract may change later.
 FIELDS = (
     "temp_c",
     "humidity",
