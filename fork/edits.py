@@ -21,8 +21,8 @@ EDITS: dict[str, list[tuple[str, str]]] = {
             "Sends about ten observations per second.",
         ),
         (
-            "Stations that a front passes: every FRONT_SECONDS all at once, with BURST rainy hours each.",
-            "Every FRONT_SECONDS all at once, BURST observations each.",
+            "Stations that a front passes: every FRONT_SECONDS all send BURST rainy hours at the same time.",
+            "Every FRONT_SECONDS all send BURST observations at the same time.",
         ),
         ("until the next front, by the clock", "until the next burst, by the clock"),
         (
