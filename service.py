@@ -57,7 +57,7 @@ class RainForecast:
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def freeze_heap(self) -> None:
         """Exclude the objects made at start-up from garbage collection: the 99th percentile at 32
-        connections is 3 ms with this, 42 ms without (docs/performance.md). Collect less often: requests
+        connections is 4 ms with this, 51 ms without (docs/performance.md). Collect less often: requests
         leave few reference cycles (docs/decisions/0039).
         """
         gc.freeze()
